@@ -1,0 +1,22 @@
+# Every library from outside; docs/DEPENDENCIES.md says why each is here.
+#
+# Each is an imported target that is linked PRIVATE by the one room that owns it, so that its
+# headers and types do not spread.
+
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(OpenSSL REQUIRED)
+
+pkg_check_modules(HIREDIS REQUIRED IMPORTED_TARGET hiredis>=0.14)
+pkg_check_modules(HIREDIS_SSL QUIET IMPORTED_TARGET hiredis_ssl)
+pkg_check_modules(CJSON REQUIRED IMPORTED_TARGET libcjson)
+pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
+if(SLUICE_TESTS)
+    pkg_check_modules(CHECK REQUIRED IMPORTED_TARGET check)
+endif()
+
+if(HIREDIS_SSL_FOUND)
+    message(STATUS "Redis over TLS: yes (hiredis_ssl ${HIREDIS_SSL_VERSION})")
+else()
+    message(STATUS "Redis over TLS: no (hiredis_ssl not found); rediss:// is refused at start")
+endif()

@@ -1,0 +1,46 @@
+#include "base/clock.h"
+
+#include <limits.h>
+
+static int64_t read_clock(clockid_t id)
+{
+    struct timespec ts;
+    (void)clock_gettime(id, &ts); /* cannot fail for these clocks */
+    return (int64_t)ts.tv_sec * NS_PER_S + ts.tv_nsec;
+}
+
+int64_t clock_now_ns(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+int64_t clock_coarse_ns(void)
+{
+    return read_clock(CLOCK_MONOTONIC_COARSE);
+}
+
+int64_t clock_wall_us(void)
+{
+    return read_clock(CLOCK_REALTIME) / 1000;
+}
+
+int64_t clock_deadline_ms(int64_t from_now_ms)
+{
+    return from_now_ms < 0 ? CLOCK_NEVER : clock_now_ns() + from_now_ms * NS_PER_MS;
+}
+
+struct timespec clock_timespec(int64_t ns)
+{
+    return (struct timespec){.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S};
+}
+
+int clock_poll_ms(int64_t deadline_ns)
+{
+    if (deadline_ns == CLOCK_NEVER)
+        return -1;
+    int64_t left = deadline_ns - clock_now_ns();
+    if (left <= 0)
+        return 0;
+    int64_t ms = (left + NS_PER_MS - 1) / NS_PER_MS;
+    return ms > INT_MAX ? INT_MAX : (int)ms;
+}

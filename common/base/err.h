@@ -1,0 +1,45 @@
+/*
+ * Errors: a negative errno says what to do, an optional `struct err` says it in words.
+ *
+ * Functions return 0 or a negative code from the vocabulary below, so that callers can branch
+ * without parsing text; those whose failure a person will read also take a `struct err *` last,
+ * which may be NULL. Low layers return, the top logs once.
+ *
+ *   -ENOTCONN     Redis cannot be reached or the connection broke: a write may have happened
+ *   -ETIMEDOUT    a deadline passed before the operation began: nothing happened
+ *   -ECANCELED    refused because we are stopping: nothing happened
+ *   -EAGAIN       the server says "later" (LOADING, BUSY, MASTERDOWN …): nothing happened
+ *   -EROFS        the server is a replica (READONLY): nothing happened
+ *   -ENOSPC       the server is out of memory or cannot persist (OOM, MISCONF): nothing happened
+ *   -EACCES       the server refused the credentials or the command (NOAUTH, NOPERM …)
+ *   -EMEDIUMTYPE  a key holds another type than the one expected (WRONGTYPE)
+ *   -ESTALE       the job is no longer ours: write nothing more for it
+ *   -EBADMSG      a payload is not a job
+ *   -EPROTO       a reply of a shape or an error that we do not know
+ *   -EINVAL       a bad argument or setting; -ENOMEM no memory; other errno values as usual
+ *
+ * Threads: a `struct err` belongs to one caller. Ownership: embedded, no heap.
+ */
+#ifndef SLUICE_BASE_ERR_H
+#define SLUICE_BASE_ERR_H
+
+#include <errno.h>
+
+#define warn_unused_result __attribute__((warn_unused_result))
+#define printf_like(fmt, args) __attribute__((format(printf, fmt, args)))
+
+struct err {
+    char text[512]; /* one line, no newline, never a secret; "" until set */
+};
+
+/* Formats the sentence (cut to fit) when err is not NULL. Returns code, so that
+ * `return err_set(err, -EINVAL, "…")` reads as one step. */
+int err_set(struct err *err, int code, const char *fmt, ...) printf_like(3, 4);
+
+/* Puts "prefix: " before the sentence that is there. Returns code. */
+int err_prefix(struct err *err, int code, const char *fmt, ...) printf_like(3, 4);
+
+/* A short constant phrase for a code of the vocabulary, e.g. "Redis is not reachable". */
+const char *err_phrase(int code);
+
+#endif

@@ -1,0 +1,73 @@
+/*
+ * JSON text, without ever re-encoding what is not ours.
+ *
+ * Payloads must survive byte for byte (64-bit integers, `[]`, `1.10`, escapes), so they are never
+ * turned into a tree and back. A strict iterative scanner checks the whole text against RFC 8259
+ * and hands out the top-level members as slices of it; single values are then decoded on demand
+ * (strings through cJSON). cJSON itself accepts trailing garbage, bad UTF-8 and deep recursion,
+ * and keeps the first of duplicate keys; that is why it sees only slices that passed here.
+ *
+ * Strictness: exactly one value, UTF-8 without surrogates or overlong forms, numbers and escapes
+ * as in RFC 8259 (`\uD800` alone is accepted: it is legal text), nesting at most
+ * JSON_MAX_DEPTH, no byte 0x00. Numbers of any size pass: they are text to us.
+ *
+ * Threads: pure functions. Ownership: slices borrow from the text that was scanned.
+ * Errors: -EBADMSG with what and at which byte.
+ */
+#ifndef SLUICE_BASE_JSON_H
+#define SLUICE_BASE_JSON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/slice.h"
+
+enum { JSON_MAX_DEPTH = 100 };
+
+enum json_type {
+    JSON_NULL,
+    JSON_FALSE,
+    JSON_TRUE,
+    JSON_NUMBER,
+    JSON_STRING,
+    JSON_ARRAY,
+    JSON_OBJECT
+};
+
+/* One top-level member of an object, or element of an array (then key is empty). */
+struct json_member {
+    struct slice key;   /* with its quotes and escapes, as in the text */
+    struct slice value; /* as in the text, without surrounding white space */
+    struct slice whole; /* from the key's first quote to the value's last byte */
+    enum json_type type;
+};
+
+/* Called for each top-level member or element in order; non-zero stops the scan with that code. */
+typedef int json_visit(void *ctx, const struct json_member *member);
+
+/* Checks the whole text and reports its type; visit may be NULL. When the text turns out bad
+ * after some members, visit has been called for those: act only after 0 is returned. */
+int json_scan(struct slice text, enum json_type *ret_type, json_visit *visit, void *ctx,
+              struct err *err) warn_unused_result;
+
+/* The type of a value that has been scanned, by its first byte. */
+enum json_type json_type_of(struct slice value);
+
+/* True when a scanned key, decoded, equals name (ASCII). */
+bool json_key_is(struct slice key, const char *name);
+
+/* Decodes a scanned JSON string into UTF-8 (replacing *ret's content). -EINVAL when it holds
+ * \u0000, which no C string can carry. */
+int json_decode_string(struct slice value, struct buf *ret) warn_unused_result;
+
+/* A scanned JSON number. -ERANGE when it is no integer or does not fit / is not finite. */
+int json_decode_int(struct slice value, int64_t *ret) warn_unused_result;
+int json_decode_real(struct slice value, double *ret) warn_unused_result;
+
+/* Appends text as a JSON string. Bytes that are not UTF-8 become U+FFFD, so that the result is
+ * always valid JSON; at most max bytes of the text are taken (cut at a character). */
+void json_put_string(struct buf *out, struct slice text, size_t max);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * The permit: a counting POSIX semaphore with deadlines, a stop and a live limit.
+ *
+ * This is the founding idea of Sluice. A pool that is merely large is exhausted by whoever wants
+ * more than it holds; a semaphore in front of it makes the surplus wait for its turn instead.
+ * Every Redis operation of a process acquires a permit before it may take a connection
+ * (redis/pool.h), so that no number of concurrent operations can open more than the limit.
+ *
+ * Model. `limit` permits exist; in_use <= limit, except while a lowered limit is being paid back:
+ * a release then retires the permit instead of handing it on, until in_use fits again.
+ *
+ * Threads: all functions are safe from any thread; permit_acquire() blocks, the others do not.
+ * Errors: -ETIMEDOUT past the deadline, -ECANCELED after permit_stop().
+ */
+#ifndef SLUICE_BASE_PERMIT_H
+#define SLUICE_BASE_PERMIT_H
+
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/histogram.h"
+#include "base/thread.h"
+
+struct permit {
+    sem_t sem;
+    struct mutex resize_mutex; /* guards: limit, against concurrent resizes */
+    atomic_int limit;
+    atomic_int debt;    /* permits to retire at the next releases */
+    atomic_int in_use;
+    atomic_int waiting; /* threads inside a blocking acquire */
+    atomic_int peak;    /* highest in_use since the start */
+    atomic_bool stopping;
+    struct histogram wait; /* time from the call to the permit */
+};
+
+void permit_init(struct permit *p, int limit); /* limit >= 1 */
+void permit_release_all(struct permit *p);     /* end of life: nobody may be waiting */
+
+/* Waits for a permit until the monotonic deadline. */
+int permit_acquire(struct permit *p, int64_t deadline_ns) warn_unused_result;
+void permit_give(struct permit *p);
+
+/* Changes the limit while in use; never waits. limit >= 1. */
+void permit_resize(struct permit *p, int limit);
+
+/* Wakes every waiter with -ECANCELED and refuses every later acquire. Permits that are held
+ * stay valid until given back. */
+void permit_stop(struct permit *p);
+
+#endif

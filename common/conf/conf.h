@@ -1,0 +1,129 @@
+/*
+ * Settings: one struct, filled from one descriptor table.
+ *
+ * Each scalar setting is one row of the table in table.c: YAML path, environment variable, flag,
+ * type, range, default and one line of documentation. Everything else is derived from it: the
+ * YAML reader, the environment, the flags, `--help`, and the test that config/worker.yaml shows
+ * every key with its default. So a setting that exists is documented, and the reverse.
+ *
+ * Precedence: built-in default < YAML file < environment < flag. An empty environment variable
+ * counts as not set. Each error is one line, "FILE:LINE: what is wrong, what is allowed" (or
+ * "NAME: …" for a variable, "--flag: …" for a flag), and the first one ends the load: nothing
+ * is half applied. Secrets never appear in an error or in conf_dump().
+ *
+ * Threads: immutable once loaded, so it is read without a lock; a reload makes a new one.
+ * Ownership: reference counted; all strings belong to the conf.
+ */
+#ifndef SLUICE_CONF_CONF_H
+#define SLUICE_CONF_CONF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/log.h"
+
+enum conf_program { CONF_WORKER = 1, CONF_COMMAND = 2 }; /* bits: who reads a setting */
+
+/* Connections beside the permits. Each worker holds one for its heartbeat and one for control
+ * messages, and one blocking wait per queue up to CONF_BLOCKING_MAX (further queues share a
+ * poll). With CONF_POOL_SPARE they make up the 20 of "permits + 20". */
+enum { CONF_HEARTBEAT_CONNS = 1, CONF_CONTROL_CONNS = 1, CONF_BLOCKING_MAX = 16 };
+enum { CONF_POOL_OVERHEAD = 20 };
+
+struct conf_queue {
+    char *name;
+    int weight; /* 0 in a strict list; 1..1000 when any queue of the list has a weight */
+};
+
+struct conf_env {
+    char *name;
+    char *value;
+};
+
+enum conf_handler_kind { CONF_PLUGIN, CONF_EXEC };
+
+struct conf_handler {
+    const char *file; /* where it was written, for errors */
+    int line;
+    char *klass; /* exact or glob */
+    enum conf_handler_kind kind;
+    char *plugin;           /* CONF_PLUGIN: path of the shared object */
+    char **argv;            /* CONF_EXEC: NULL-terminated, argv[0] the program */
+    double timeout_s;       /* 0 = none */
+    double silence_timeout_s; /* 0 = none */
+    int64_t retry;          /* -1 = not set */
+    bool track;
+    bool stream;            /* default true */
+    char *workdir;          /* NULL = the worker's */
+    struct conf_env *env;   /* added to the child's environment */
+    int nenv;
+};
+
+struct conf {
+    /* redis: */
+    char *redis_url; /* as given, or NULL; parsed by redis/conn.h */
+    char *redis_host;
+    int redis_port;
+    char *redis_username; /* NULL = none */
+    char *redis_password; /* NULL = none; secret */
+    int redis_db;
+    bool redis_ssl;
+    char *redis_tls_ca; /* NULL = the system's */
+    char *redis_tls_cert;
+    char *redis_tls_key;
+    double redis_connect_timeout; /* seconds */
+    double redis_socket_timeout;
+    double redis_idle_timeout;
+    int max_concurrent_ops;
+    int max_connections; /* 0 in the file = permits + CONF_POOL_OVERHEAD; resolved after load */
+    char *key_prefix;    /* "" = none */
+
+    /* worker: */
+    int threads;
+    struct conf_queue *queues;
+    int nqueues; /* >= 1 */
+    bool weighted;
+    double shutdown_timeout; /* seconds */
+    double lease;
+    int64_t max_payload;       /* bytes; larger jobs go to dead */
+    int64_t stream_max_events; /* per job */
+    double stream_ttl;         /* seconds */
+
+    /* log:, metrics: */
+    enum log_level log_level;
+    enum log_format log_format;
+    char *metrics_listen; /* "host:port", or NULL = off */
+
+    struct conf_handler *handlers;
+    int nhandlers;
+};
+
+/* What main() read from the command line: NULL or "" where a flag was not given. */
+struct conf_flags {
+    const char *config_file; /* --config */
+    const char *queues;      /* --queues */
+    const char *threads;     /* --threads */
+    const char *url;         /* --redis (commands) */
+};
+
+/* Loads the settings a program reads. Without a file: defaults, environment, flags.
+ * -EINVAL (bad content) or -ENOENT and other errno (file), with err as described above. */
+int conf_load(enum conf_program program, const struct conf_flags *flags, struct conf **ret,
+              struct err *err) warn_unused_result;
+
+struct conf *conf_ref(struct conf *c);
+void conf_unref(struct conf *c); /* accepts NULL */
+
+/* Private connections this worker will hold: heartbeat + control + blocking waits. */
+int conf_reserved_connections(const struct conf *c);
+
+/* The effective settings as YAML, secrets as "********": for --check-config and USR1. */
+void conf_dump(const struct conf *c, enum conf_program program, struct buf *out);
+
+/* The commented default file of a program, straight from the table (config/worker.yaml is this
+ * text plus its example handlers; a test compares them). */
+void conf_print_defaults(enum conf_program program, struct buf *out);
+
+#endif

@@ -1,0 +1,100 @@
+/*
+ * One connection to Redis: open, authenticate, send, read, fail cleanly.
+ *
+ * Model. A connection is usable until its first transport failure (timeout, reset, protocol
+ * error); from then on it is broken for good and every call says -ENOTCONN: a reply that comes
+ * late must never be taken for the answer to another command. Error replies are not failures of
+ * the connection. Whether a command that was sent has taken effect is unknown after a failure.
+ *
+ * Commands may be pipelined: any number of redis_conn_send(), then as many redis_conn_read(), in
+ * order. Nothing is written before the first read or redis_conn_flush().
+ *
+ * Set on each socket: FD_CLOEXEC (hiredis does not), TCP keepalive, TCP_NODELAY,
+ * TCP_USER_TIMEOUT, send and receive timeouts. After connecting: TLS (when asked, with the
+ * host name verified), AUTH, SELECT, CLIENT SETNAME.
+ *
+ * Threads: a connection belongs to one thread at a time. Blocking: up to the timeouts.
+ * Ownership: redis_conn_free() closes; accepts NULL.
+ */
+#ifndef SLUICE_REDIS_CONN_H
+#define SLUICE_REDIS_CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "redis/command.h"
+#include "redis/reply.h"
+
+struct redis_options {
+    const char *host;      /* TCP host; ignored when path is set */
+    int port;              /* 1..65535 */
+    const char *path;      /* unix socket, or NULL */
+    const char *username;  /* or NULL */
+    const char *password;  /* or NULL; never printed */
+    int db;                /* 0.. */
+    bool tls;
+    const char *tls_ca;    /* file of trusted certificates, NULL = the system's */
+    const char *tls_cert;  /* client certificate and key, or NULL */
+    const char *tls_key;
+    int connect_timeout_ms; /* > 0 */
+    int socket_timeout_ms;  /* > 0: longest wait for a reply (blocking commands add their own) */
+    const char *name;       /* for CLIENT SETNAME; no spaces; or NULL */
+};
+
+struct redis_conn; /* opaque */
+
+/* True when this build can speak TLS to Redis. */
+bool redis_tls_supported(void);
+
+/* Reads redis://, rediss:// and unix:// URLs into the options: user, password, host, port, db.
+ * The strings are allocated into *storage (one block, free() it after the options' last use).
+ *   redis[s]://[user[:password]@]host[:port][/db]   unix://[user:password@]/path[?db=N]
+ * -EINVAL with a sentence that never repeats the password. */
+int redis_url_parse(const char *url, struct redis_options *ret, char **ret_storage,
+                    struct err *err) warn_unused_result;
+
+/* "redis://host:port/db" or "unix:///path?db=N", for people: no credentials. */
+void redis_options_describe(const struct redis_options *o, struct buf *out);
+
+int redis_conn_open(const struct redis_options *options, struct redis_conn **ret,
+                    struct err *err) warn_unused_result;
+void redis_conn_free(struct redis_conn *c);
+
+bool redis_conn_broken(const struct redis_conn *c);
+int redis_conn_fd(const struct redis_conn *c); /* for poll() */
+
+/* True when the peer has closed or has sent bytes that nobody asked for: an idle connection in
+ * that state is not to be reused. One recv(MSG_PEEK) without blocking. */
+bool redis_conn_stale(const struct redis_conn *c);
+
+/* Changes the wait for replies, e.g. around a blocking command. */
+int redis_conn_set_timeout(struct redis_conn *c, int timeout_ms) warn_unused_result;
+
+/* Appends a command to the output buffer. */
+int redis_conn_send(struct redis_conn *c, const struct command *cmd) warn_unused_result;
+
+/* Writes what is buffered without reading. */
+int redis_conn_flush(struct redis_conn *c, struct err *err) warn_unused_result;
+
+/* Reads the next reply in order, writing what is buffered first. An error reply is a reply:
+ * 0 is returned and reply_error() tells. */
+int redis_conn_read(struct redis_conn *c, struct reply **ret, struct err *err)
+    warn_unused_result;
+
+/* True when a whole reply has been received already, so that redis_conn_read() will not block.
+ * Reads what the socket has without blocking; call it after poll() says readable. Sets
+ * *ret_ready; -ENOTCONN when the connection broke meanwhile. */
+int redis_conn_poll(struct redis_conn *c, bool *ret_ready) warn_unused_result;
+
+/* Send and read one command. An error reply is returned as its code (and freed). *ret may be
+ * given as NULL when the reply does not matter. */
+int redis_call(struct redis_conn *c, const struct command *cmd, struct reply **ret,
+               struct err *err) warn_unused_result;
+
+/* The same with printf-like text split at spaces outside of arguments (hiredis' format: %s a C
+ * string, %b pointer + size_t, %d …). For the rare commands, not the hot path. */
+int redis_callf(struct redis_conn *c, struct reply **ret, struct err *err, const char *fmt, ...)
+    warn_unused_result;
+
+#endif

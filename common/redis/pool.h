@@ -1,0 +1,88 @@
+/*
+ * The gate: first a permit, then a connection; given back in reverse.
+ *
+ * Model. `max_connections` bounds all connections of the process to Redis. Of these, private ones
+ * (blocking waits, heartbeat, control) are reserved for their owners, and the rest serve the gated
+ * operations. Since permits + reserved <= max_connections, a thread that holds a permit always
+ * finds a connection or room to open one: the pool cannot be exhausted, it can only make callers
+ * wait for a permit. (Rejected: a bigger pool without a gate. It moves the failure to the server's
+ * maxclients.)
+ *
+ * Connections open lazily, are reused last-in first-out (so that surplus ones grow old), are
+ * checked for staleness before each reuse, closed when broken and, by redis_pool_tend(), when
+ * unused for idle_timeout. A connection that was given back broken is closed, never reused.
+ *
+ * Outage. A failed connect opens a circuit breaker: until its jittered back-off (50 ms doubling
+ * to 5 s) has passed nobody connects; callers wait asleep for it, up to their own deadline, and
+ * then exactly one of them tries. So an outage costs a handful of system calls a second however
+ * many threads want Redis, and recovery is noticed within the back-off.
+ *
+ * Threads: all functions are safe from any thread. A thread never holds two pooled connections
+ * and never takes one while holding a mutex (docs/LOCKING.md).
+ * Errors: -ETIMEDOUT (no permit before the deadline), -ENOTCONN (server unreachable until the
+ * deadline), -ECANCELED (stopped), -EACCES (refused credentials: also opens the breaker).
+ */
+#ifndef SLUICE_REDIS_POOL_H
+#define SLUICE_REDIS_POOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/permit.h"
+#include "redis/conn.h"
+
+struct redis_pool; /* opaque */
+
+struct redis_pool_options {
+    struct redis_options redis; /* copied, strings included */
+    int permits;                /* >= 1 */
+    int max_connections;        /* >= permits + reserved */
+    int reserved;               /* private connections that may be open at once */
+    int64_t idle_timeout_ms;    /* close pooled connections unused for this long; <= 0 never */
+};
+
+/* 0 when permits + reserved fit; else -EINVAL with the sum spelled out. */
+int redis_pool_check(int permits, int reserved, int max_connections, struct err *err)
+    warn_unused_result;
+
+int redis_pool_new(const struct redis_pool_options *o, struct redis_pool **ret, struct err *err)
+    warn_unused_result;
+/* Closes all idle connections. Every taken connection must have been given back. */
+void redis_pool_free(struct redis_pool *pool);
+
+/* Passes the gate. On success the caller owns *ret until redis_pool_give(). */
+int redis_pool_take(struct redis_pool *pool, int64_t deadline_ns, struct redis_conn **ret,
+                    struct err *err) warn_unused_result;
+void redis_pool_give(struct redis_pool *pool, struct redis_conn *c);
+
+/* A private connection, outside the permits and inside the budget: at most `reserved` at once
+ * (-EBUSY beyond that). It does not wait for the breaker: -ENOTCONN at once while that is open,
+ * and its own failure to connect opens it. `role` is appended to the client name. */
+int redis_pool_take_private(struct redis_pool *pool, const char *role, struct redis_conn **ret,
+                            struct err *err) warn_unused_result;
+void redis_pool_give_private(struct redis_pool *pool, struct redis_conn *c); /* closes it */
+
+/* Sleeps until the breaker lets somebody try, the deadline passes or the pool stops. */
+void redis_pool_wait_ready(struct redis_pool *pool, int64_t deadline_ns);
+
+/* Closes connections that have been idle too long. Call it every second or so. */
+void redis_pool_tend(struct redis_pool *pool);
+
+/* Live change of the permits; -EINVAL when permits + reserved do not fit the pool. */
+int redis_pool_resize(struct redis_pool *pool, int permits, struct err *err) warn_unused_result;
+
+/* Every waiter and later taker gets -ECANCELED; connections in use stay usable. */
+void redis_pool_stop(struct redis_pool *pool);
+
+struct redis_pool_stats {
+    int permits_limit, permits_in_use, permits_waiting, permits_peak;
+    int connections_limit, connections_open, connections_in_use, connections_peak; /* private incl. */
+    int reserved, reserved_open;
+    uint64_t connects, connect_failures, discarded; /* since the start */
+    uint64_t permit_wait_p50_us, permit_wait_p99_us, takes;
+    bool breaker_open;
+};
+void redis_pool_stats(struct redis_pool *pool, struct redis_pool_stats *ret);
+
+#endif
