@@ -13,7 +13,7 @@
 
 #include "base/err.h"
 #include "conf/conf.h"
-#include "worker/handlers/handler.h"
+#include "handlers/handler.h"
 
 struct registry;
 
