@@ -1,7 +1,7 @@
 /*
  * Exponential back-off with full jitter: each delay is drawn from [base/2, ceiling], where the
  * ceiling doubles with each failure up to `cap`. Full jitter keeps a fleet that lost the same
- * server from coming back in step (faults.md row 30).
+ * server from coming back in step.
  *
  * Threads: none; whoever holds it guards it.
  */

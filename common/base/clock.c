@@ -26,11 +26,16 @@ int64_t clock_wall_us(void)
 
 int64_t clock_deadline_ms(int64_t from_now_ms)
 {
-    return from_now_ms < 0 ? CLOCK_NEVER : clock_now_ns() + from_now_ms * NS_PER_MS;
+    int64_t now = clock_now_ns();
+    if (from_now_ms < 0 || from_now_ms > (CLOCK_NEVER - now) / NS_PER_MS)
+        return CLOCK_NEVER;
+    return now + from_now_ms * NS_PER_MS;
 }
 
 struct timespec clock_timespec(int64_t ns)
 {
+    if (ns < 0)
+        ns = 0; /* before the machine started: past, but still a time that the kernel takes */
     return (struct timespec){.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S};
 }
 
@@ -41,6 +46,6 @@ int clock_poll_ms(int64_t deadline_ns)
     int64_t left = deadline_ns - clock_now_ns();
     if (left <= 0)
         return 0;
-    int64_t ms = (left + NS_PER_MS - 1) / NS_PER_MS;
+    int64_t ms = left / NS_PER_MS + (left % NS_PER_MS != 0);
     return ms > INT_MAX ? INT_MAX : (int)ms;
 }

@@ -4,13 +4,23 @@
 #include <stdio.h>
 #include <string.h>
 
+static void keep_one_line(struct err *err)
+{
+    for (char *p = err->text; *p; p++)
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            *p = ' ';
+}
+
 int err_set(struct err *err, int code, const char *fmt, ...)
 {
     if (err) {
+        struct err new; /* apart from err, whose old text may be among the arguments */
         va_list ap;
         va_start(ap, fmt);
-        (void)vsnprintf(err->text, sizeof err->text, fmt, ap); /* cut: still one clear line */
+        (void)vsnprintf(new.text, sizeof new.text, fmt, ap); /* cut: still one clear line */
         va_end(ap);
+        keep_one_line(&new);
+        *err = new;
     }
     return code;
 }
@@ -18,13 +28,12 @@ int err_set(struct err *err, int code, const char *fmt, ...)
 int err_prefix(struct err *err, int code, const char *fmt, ...)
 {
     if (err) {
-        struct err old = *err;
+        struct err prefix;
         va_list ap;
         va_start(ap, fmt);
-        int n = vsnprintf(err->text, sizeof err->text, fmt, ap);
+        (void)vsnprintf(prefix.text, sizeof prefix.text, fmt, ap); /* cut, as above */
         va_end(ap);
-        if (n >= 0 && (size_t)n < sizeof err->text)
-            (void)snprintf(err->text + n, sizeof err->text - (size_t)n, ": %s", old.text);
+        (void)err_set(err, code, "%s: %s", prefix.text, err->text); /* returns code */
     }
     return code;
 }

@@ -3,7 +3,8 @@
  *
  * Functions return 0 or a negative code from the vocabulary below, so that callers can branch
  * without parsing text; those whose failure a person will read also take a `struct err *` last,
- * which may be NULL. Low layers return, the top logs once.
+ * which may be NULL. Low layers return, the top logs once. The words may quote input: control
+ * bytes in them become spaces, so that an error stays one line and cannot drive a terminal.
  *
  *   -ENOTCONN     Redis cannot be reached or the connection broke: a write may have happened
  *   -ETIMEDOUT    a deadline passed before the operation began: nothing happened
@@ -25,7 +26,7 @@
 
 #include <errno.h>
 
-#define warn_unused_result __attribute__((warn_unused_result))
+#define warn_unused_result     __attribute__((warn_unused_result))
 #define printf_like(fmt, args) __attribute__((format(printf, fmt, args)))
 
 struct err {
@@ -39,7 +40,7 @@ int err_set(struct err *err, int code, const char *fmt, ...) printf_like(3, 4);
 /* Puts "prefix: " before the sentence that is there. Returns code. */
 int err_prefix(struct err *err, int code, const char *fmt, ...) printf_like(3, 4);
 
-/* A short constant phrase for a code of the vocabulary, e.g. "Redis is not reachable". */
+/* A short constant phrase for a code of the vocabulary, e.g. "Redis cannot be reached". */
 const char *err_phrase(int code);
 
 #endif

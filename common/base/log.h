@@ -5,11 +5,12 @@
  *   ts=2026-01-02T03:04:05.678Z level=info msg="job done" jid=… ms=12
  *
  * The message is a constant phrase that can be searched for; what varies goes into fields. Each
- * line is one write(2), so that lines of threads and children do not mix. A line is cut at 8 KiB.
- * Secrets are never fields.
+ * line is one write(2), so that lines of threads and children do not mix. Beyond 8 KiB a value is
+ * cut and further fields are left out; the line stays well formed, also where a value is not UTF-8
+ * (then with U+FFFD). Secrets are never fields.
  *
  * Threads: all functions are safe from any thread; the level and format are atomics that may
- * change while others log. Not safe in a signal handler.
+ * change while others log; errno is left as it was. Not safe in a signal handler.
  */
 #ifndef SLUICE_BASE_LOG_H
 #define SLUICE_BASE_LOG_H

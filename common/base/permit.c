@@ -38,8 +38,8 @@ static int wait_until(sem_t *sem, int64_t deadline_ns)
 {
     struct timespec ts = clock_timespec(deadline_ns);
     for (;;) {
-        int rc = deadline_ns == CLOCK_NEVER ? sem_wait(sem)
-                                            : sem_clockwait(sem, CLOCK_MONOTONIC, &ts);
+        int rc =
+            deadline_ns == CLOCK_NEVER ? sem_wait(sem) : sem_clockwait(sem, CLOCK_MONOTONIC, &ts);
         if (rc == 0)
             return 0;
         if (errno != EINTR)
@@ -51,33 +51,10 @@ static void note_taken(struct permit *p, int64_t waited_ns)
 {
     int now = atomic_fetch_add_explicit(&p->in_use, 1, memory_order_relaxed) + 1;
     int peak = atomic_load_explicit(&p->peak, memory_order_relaxed);
-    while (now > peak &&
-           !atomic_compare_exchange_weak_explicit(&p->peak, &peak, now, memory_order_relaxed,
-                                                  memory_order_relaxed))
+    while (now > peak && !atomic_compare_exchange_weak_explicit(
+                             &p->peak, &peak, now, memory_order_relaxed, memory_order_relaxed))
         ;
     histogram_add_ns(&p->wait, waited_ns);
-}
-
-int permit_acquire(struct permit *p, int64_t deadline_ns)
-{
-    if (atomic_load(&p->stopping))
-        return -ECANCELED;
-    if (sem_trywait(&p->sem) == 0) {
-        note_taken(p, 0);
-        return 0;
-    }
-    int64_t start = clock_now_ns();
-    atomic_fetch_add(&p->waiting, 1);
-    int rc = wait_until(&p->sem, deadline_ns);
-    atomic_fetch_sub(&p->waiting, 1);
-    if (rc != 0)
-        return rc;
-    if (atomic_load(&p->stopping)) {
-        post(p); /* pass the wake-up on to the next waiter */
-        return -ECANCELED;
-    }
-    note_taken(p, clock_now_ns() - start);
-    return 0;
 }
 
 /* Takes one unit of debt if there is any. */
@@ -88,6 +65,47 @@ static bool pay_debt(struct permit *p)
         if (atomic_compare_exchange_weak(&p->debt, &debt, debt - 1))
             return true;
     return false;
+}
+
+/* What came off the semaphore is not yet a permit. After a stop it is the wake-up, which goes on
+ * to the next waiter (-ECANCELED). While a lowered limit is being paid back it is retired
+ * (-EAGAIN): a release that ran beside the resize may have posted without seeing the debt. */
+static int claim(struct permit *p)
+{
+    if (atomic_load(&p->stopping)) {
+        post(p);
+        return -ECANCELED;
+    }
+    return pay_debt(p) ? -EAGAIN : 0;
+}
+
+static int wait_and_claim(struct permit *p, int64_t deadline_ns)
+{
+    atomic_fetch_add(&p->waiting, 1);
+    int rc;
+    do {
+        rc = wait_until(&p->sem, deadline_ns);
+        if (rc == 0)
+            rc = claim(p);
+    } while (rc == -EAGAIN);
+    atomic_fetch_sub(&p->waiting, 1);
+    return rc;
+}
+
+int permit_acquire(struct permit *p, int64_t deadline_ns)
+{
+    if (atomic_load(&p->stopping))
+        return -ECANCELED;
+    int rc = sem_trywait(&p->sem) == 0 ? claim(p) : -EAGAIN;
+    int64_t waited_ns = 0;
+    if (rc == -EAGAIN) {
+        int64_t start = clock_now_ns();
+        rc = wait_and_claim(p, deadline_ns);
+        waited_ns = clock_now_ns() - start;
+    }
+    if (rc == 0)
+        note_taken(p, waited_ns);
+    return rc;
 }
 
 void permit_give(struct permit *p)
@@ -108,14 +126,20 @@ void permit_resize(struct permit *p, int limit)
     for (; change > 0; change--)
         if (!pay_debt(p))
             post(p);
-    for (; change < 0; change++)
-        if (sem_trywait(&p->sem) != 0) /* none is free: the next release retires one */
-            atomic_fetch_add(&p->debt, 1);
+    if (change < 0)
+        atomic_fetch_add(&p->debt, -change); /* before looking for free ones: none slips past */
+    while (atomic_load(&p->debt) > 0 && sem_trywait(&p->sem) == 0) {
+        int rc = claim(p);
+        if (rc == 0)
+            post(p); /* releases were faster: the debt is paid */
+        if (rc != -EAGAIN)
+            break;
+    }
     mutex_unlock(&p->resize_mutex);
 }
 
 void permit_stop(struct permit *p)
 {
     atomic_store(&p->stopping, true);
-    post(p);
+    post(p); /* one is enough: whoever gets it passes it on */
 }

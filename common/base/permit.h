@@ -6,8 +6,11 @@
  * Every Redis operation of a process acquires a permit before it may take a connection
  * (redis/pool.h), so that no number of concurrent operations can open more than the limit.
  *
- * Model. `limit` permits exist; in_use <= limit, except while a lowered limit is being paid back:
- * a release then retires the permit instead of handing it on, until in_use fits again.
+ * Model. `limit` permits exist; in_use <= limit, except while a lowered limit is being paid back.
+ * Until in_use fits again, `debt` says how many permits too many exist; a release then retires its
+ * permit instead of handing it on, and so does an acquire that finds one left on the semaphore.
+ * So semaphore + in_use = limit + debt at rest, and no permit is granted while there is debt.
+ * After a stop the semaphore holds one more: the wake-up that each waiter passes on to the next.
  *
  * Threads: all functions are safe from any thread; permit_acquire() blocks, the others do not.
  * Errors: -ETIMEDOUT past the deadline, -ECANCELED after permit_stop().
@@ -27,7 +30,7 @@ struct permit {
     sem_t sem;
     struct mutex resize_mutex; /* guards: limit, against concurrent resizes */
     atomic_int limit;
-    atomic_int debt;    /* permits to retire at the next releases */
+    atomic_int debt; /* permits to retire at the next releases */
     atomic_int in_use;
     atomic_int waiting; /* threads inside a blocking acquire */
     atomic_int peak;    /* highest in_use since the start */

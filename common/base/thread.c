@@ -89,6 +89,7 @@ static void *begin(void *arg)
 
 int thread_start(struct thread *t, const char *name, void *(*main)(void *), void *arg)
 {
+    t->started = false;
     struct start *s = malloc(sizeof *s);
     if (!s)
         return -ENOMEM;
@@ -103,7 +104,6 @@ int thread_start(struct thread *t, const char *name, void *(*main)(void *), void
     must(pthread_sigmask(SIG_SETMASK, &old, NULL), "pthread_sigmask");
     if (rc != 0) {
         free(s);
-        t->started = false;
         return -rc;
     }
     t->started = true;

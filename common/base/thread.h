@@ -44,8 +44,8 @@ bool cond_wait_until(struct cond *c, struct mutex *m, int64_t deadline_ns);
 
 /* Starts main(arg) with all signals blocked and a name of at most 15 bytes for ps and gdb.
  * -EAGAIN when the system has no room for another thread; nothing has started then. */
-int thread_start(struct thread *t, const char *name, void *(*main)(void *), void *arg)
-    warn_unused_result;
+int thread_start(struct thread *t, const char *name, void *(*main)(void *),
+                 void *arg) warn_unused_result;
 
 void thread_join(struct thread *t);
 

@@ -3,20 +3,24 @@
  *
  * Each scalar setting is one row of the table in table.c: YAML path, environment variable, flag,
  * type, range, default and one line of documentation. Everything else is derived from it: the
- * YAML reader, the environment, the flags, `--help`, and the test that config/worker.yaml shows
- * every key with its default. So a setting that exists is documented, and the reverse.
+ * YAML reader, the environment, the flags, the errors, the dump, and config/worker.yaml, which a
+ * test compares with the table. So a setting that exists is documented, and the reverse. (Rejected:
+ * a reader per key. The five places that know a key then drift apart.)
  *
  * Precedence: built-in default < YAML file < environment < flag. An empty environment variable
  * counts as not set. Each error is one line, "FILE:LINE: what is wrong, what is allowed" (or
  * "NAME: …" for a variable, "--flag: …" for a flag), and the first one ends the load: nothing
- * is half applied. Secrets never appear in an error or in conf_dump().
+ * is half applied. Secrets never appear in an error or in conf_dump(). A file holds one YAML
+ * document of at most 1 MiB, without anchors, aliases and tags. It is checked whole, also the keys
+ * that the program does not read, so that one file can serve all programs.
  *
  * Threads: immutable once loaded, so it is read without a lock; a reload makes a new one.
- * Ownership: reference counted; all strings belong to the conf.
+ * Ownership: reference counted; all strings belong to the conf. Blocking: conf_load() reads a file.
  */
 #ifndef SLUICE_CONF_CONF_H
 #define SLUICE_CONF_CONF_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -28,9 +32,10 @@ enum conf_program { CONF_WORKER = 1, CONF_COMMAND = 2 }; /* bits: who reads a se
 
 /* Connections beside the permits. Each worker holds one for its heartbeat and one for control
  * messages, and one blocking wait per queue up to CONF_BLOCKING_MAX (further queues share a
- * poll). With CONF_POOL_SPARE they make up the 20 of "permits + 20". */
+ * poll). The 20 of "permits + 20" hold these 18 and two to spare. */
 enum { CONF_HEARTBEAT_CONNS = 1, CONF_CONTROL_CONNS = 1, CONF_BLOCKING_MAX = 16 };
 enum { CONF_POOL_OVERHEAD = 20 };
+enum { CONF_QUEUES_MAX = 256, CONF_QUEUE_NAME_MAX = 256, CONF_QUEUE_WEIGHT_MAX = 1000 };
 
 struct conf_queue {
     char *name;
@@ -45,25 +50,25 @@ struct conf_env {
 enum conf_handler_kind { CONF_PLUGIN, CONF_EXEC };
 
 struct conf_handler {
-    const char *file; /* where it was written, for errors */
+    const char *file; /* where it was written, for errors; the conf's */
     int line;
     char *klass; /* exact or glob */
     enum conf_handler_kind kind;
-    char *plugin;           /* CONF_PLUGIN: path of the shared object */
-    char **argv;            /* CONF_EXEC: NULL-terminated, argv[0] the program */
-    double timeout_s;       /* 0 = none */
+    char *plugin;             /* CONF_PLUGIN: path of the shared object */
+    char **argv;              /* CONF_EXEC: NULL-terminated, argv[0] the program */
+    double timeout_s;         /* 0 = none */
     double silence_timeout_s; /* 0 = none */
-    int64_t retry;          /* -1 = not set */
+    int64_t retry;            /* -1 = not set; true is 25, false 0 */
     bool track;
-    bool stream;            /* default true */
-    char *workdir;          /* NULL = the worker's */
-    struct conf_env *env;   /* added to the child's environment */
+    bool stream;          /* default true */
+    char *workdir;        /* CONF_EXEC: NULL = the worker's */
+    struct conf_env *env; /* CONF_EXEC: added to the child's environment */
     int nenv;
 };
 
 struct conf {
     /* redis: */
-    char *redis_url; /* as given, or NULL; parsed by redis/conn.h */
+    char *redis_url; /* as given, or NULL; secret; parsed by redis/conn.h; wins over the parts */
     char *redis_host;
     int redis_port;
     char *redis_username; /* NULL = none */
@@ -75,9 +80,9 @@ struct conf {
     char *redis_tls_key;
     double redis_connect_timeout; /* seconds */
     double redis_socket_timeout;
-    double redis_idle_timeout;
+    double redis_idle_timeout; /* 0 = never */
     int max_concurrent_ops;
-    int max_connections; /* 0 in the file = permits + CONF_POOL_OVERHEAD; resolved after load */
+    int max_connections; /* given as 0: permits + CONF_POOL_OVERHEAD; here never 0 */
     char *key_prefix;    /* "" = none */
 
     /* worker: */
@@ -96,8 +101,11 @@ struct conf {
     enum log_format log_format;
     char *metrics_listen; /* "host:port", or NULL = off */
 
-    struct conf_handler *handlers;
+    struct conf_handler *handlers; /* in the order of the file: the first match wins */
     int nhandlers;
+
+    char *file;      /* that it was read from, or NULL */
+    atomic_int refs; /* references beyond the first */
 };
 
 /* What main() read from the command line: NULL or "" where a flag was not given. */

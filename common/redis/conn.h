@@ -11,14 +11,23 @@
  *
  * Set on each socket: FD_CLOEXEC (hiredis does not), TCP keepalive, TCP_NODELAY,
  * TCP_USER_TIMEOUT, send and receive timeouts. After connecting: TLS (when asked, with the
- * host name verified), AUTH, SELECT, CLIENT SETNAME.
+ * host name verified), AUTH, SELECT, CLIENT SETNAME, PING.
+ *
+ * connect_timeout_ms bounds all of that together (except the resolver's time for a host name).
+ *
+ * Nothing here raises its own protection against SIGPIPE: a process that talks to Redis ignores
+ * that signal.
  *
  * Threads: a connection belongs to one thread at a time. Blocking: up to the timeouts.
+ * Errors: -ENOTCONN (not reached, broken, timed out, certificate refused), -EAGAIN (LOADING and
+ * the like, or the server is at its maxclients), -EACCES (AUTH), -EINVAL (settings that cannot
+ * work: TLS without support or with unusable files, a database that does not exist), -ENOMEM.
  * Ownership: redis_conn_free() closes; accepts NULL.
  */
 #ifndef SLUICE_REDIS_CONN_H
 #define SLUICE_REDIS_CONN_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,18 +36,18 @@
 #include "redis/reply.h"
 
 struct redis_options {
-    const char *host;      /* TCP host; ignored when path is set */
-    int port;              /* 1..65535 */
-    const char *path;      /* unix socket, or NULL */
-    const char *username;  /* or NULL */
-    const char *password;  /* or NULL; never printed */
-    int db;                /* 0.. */
+    const char *host;     /* TCP host; ignored when path is set */
+    int port;             /* 1..65535 */
+    const char *path;     /* unix socket, or NULL */
+    const char *username; /* or NULL */
+    const char *password; /* or NULL; never printed */
+    int db;               /* 0.. */
     bool tls;
-    const char *tls_ca;    /* file of trusted certificates, NULL = the system's */
-    const char *tls_cert;  /* client certificate and key, or NULL */
+    const char *tls_ca;   /* file of trusted certificates, NULL = the system's */
+    const char *tls_cert; /* client certificate and key, or NULL */
     const char *tls_key;
     int connect_timeout_ms; /* > 0 */
-    int socket_timeout_ms;  /* > 0: longest wait for a reply (blocking commands add their own) */
+    int socket_timeout_ms;  /* > 0: longest silence while a reply is awaited; see set_timeout */
     const char *name;       /* for CLIENT SETNAME; no spaces; or NULL */
 };
 
@@ -47,8 +56,9 @@ struct redis_conn; /* opaque */
 /* True when this build can speak TLS to Redis. */
 bool redis_tls_supported(void);
 
-/* Reads redis://, rediss:// and unix:// URLs into the options: user, password, host, port, db.
- * The strings are allocated into *storage (one block, free() it after the options' last use).
+/* Reads redis://, rediss:// and unix:// URLs into the options: user, password, host, port (6379),
+ * db (0), path and tls; the others stay as they are. User and password may be percent-encoded. The
+ * strings are allocated into *storage (one block, free() it after the options' last use).
  *   redis[s]://[user[:password]@]host[:port][/db]   unix://[user:password@]/path[?db=N]
  * -EINVAL with a sentence that never repeats the password. */
 int redis_url_parse(const char *url, struct redis_options *ret, char **ret_storage,
@@ -62,16 +72,21 @@ int redis_conn_open(const struct redis_options *options, struct redis_conn **ret
 void redis_conn_free(struct redis_conn *c);
 
 bool redis_conn_broken(const struct redis_conn *c);
+
+/* True when it is not broken and every command sent has been answered: the next reply will belong
+ * to the next command. No system call. */
+bool redis_conn_reusable(const struct redis_conn *c);
+
 int redis_conn_fd(const struct redis_conn *c); /* for poll() */
 
-/* True when the peer has closed or has sent bytes that nobody asked for: an idle connection in
- * that state is not to be reused. One recv(MSG_PEEK) without blocking. */
+/* True when it is not reusable, or the peer has closed or has sent bytes that nobody asked for: an
+ * idle connection in that state is not to be used again. One recv(MSG_PEEK) without blocking. */
 bool redis_conn_stale(const struct redis_conn *c);
 
-/* Changes the wait for replies, e.g. around a blocking command. */
+/* Changes the wait for replies (timeout_ms > 0), e.g. to that of a blocking command and 2 s. */
 int redis_conn_set_timeout(struct redis_conn *c, int timeout_ms) warn_unused_result;
 
-/* Appends a command to the output buffer. */
+/* Appends a command to the output buffer. -ENOTCONN, -ENOMEM. */
 int redis_conn_send(struct redis_conn *c, const struct command *cmd) warn_unused_result;
 
 /* Writes what is buffered without reading. */
@@ -79,8 +94,7 @@ int redis_conn_flush(struct redis_conn *c, struct err *err) warn_unused_result;
 
 /* Reads the next reply in order, writing what is buffered first. An error reply is a reply:
  * 0 is returned and reply_error() tells. */
-int redis_conn_read(struct redis_conn *c, struct reply **ret, struct err *err)
-    warn_unused_result;
+int redis_conn_read(struct redis_conn *c, struct reply **ret, struct err *err) warn_unused_result;
 
 /* True when a whole reply has been received already, so that redis_conn_read() will not block.
  * Reads what the socket has without blocking; call it after poll() says readable. Sets
@@ -88,13 +102,15 @@ int redis_conn_read(struct redis_conn *c, struct reply **ret, struct err *err)
 int redis_conn_poll(struct redis_conn *c, bool *ret_ready) warn_unused_result;
 
 /* Send and read one command. An error reply is returned as its code (and freed). *ret may be
- * given as NULL when the reply does not matter. */
+ * given as NULL when the reply does not matter. No pipelined reply may be outstanding. */
 int redis_call(struct redis_conn *c, const struct command *cmd, struct reply **ret,
                struct err *err) warn_unused_result;
 
 /* The same with printf-like text split at spaces outside of arguments (hiredis' format: %s a C
  * string, %b pointer + size_t, %d …). For the rare commands, not the hot path. */
-int redis_callf(struct redis_conn *c, struct reply **ret, struct err *err, const char *fmt, ...)
-    warn_unused_result;
+int redis_callf(struct redis_conn *c, struct reply **ret, struct err *err, const char *fmt,
+                ...) warn_unused_result;
+int redis_vcallf(struct redis_conn *c, struct reply **ret, struct err *err, const char *fmt,
+                 va_list ap) warn_unused_result;
 
 #endif

@@ -12,15 +12,20 @@
  * checked for staleness before each reuse, closed when broken and, by redis_pool_tend(), when
  * unused for idle_timeout. A connection that was given back broken is closed, never reused.
  *
- * Outage. A failed connect opens a circuit breaker: until its jittered back-off (50 ms doubling
- * to 5 s) has passed nobody connects; callers wait asleep for it, up to their own deadline, and
- * then exactly one of them tries. So an outage costs a handful of system calls a second however
- * many threads want Redis, and recovery is noticed within the back-off.
+ * Outage. A failed connect opens a circuit breaker (redis/breaker.h): until its jittered back-off
+ * (50 ms doubling to 5 s) has passed nobody connects; callers wait asleep for it, without a permit
+ * and up to their own deadline, and then exactly one of them tries. So an outage costs a handful
+ * of system calls a second however many threads want Redis, and recovery is noticed within the
+ * back-off. Connections that still work are used meanwhile: a server at its maxclients refuses
+ * new ones and serves the old.
  *
  * Threads: all functions are safe from any thread. A thread never holds two pooled connections
  * and never takes one while holding a mutex (docs/LOCKING.md).
- * Errors: -ETIMEDOUT (no permit before the deadline), -ENOTCONN (server unreachable until the
- * deadline), -ECANCELED (stopped), -EACCES (refused credentials: also opens the breaker).
+ * Blocking: redis_pool_take() until its deadline, plus at most one connect timeout.
+ * Errors: -ETIMEDOUT (no permit before the deadline), -ENOTCONN or -EAGAIN (server unreachable, or
+ * loading and the like, until the deadline), -ECANCELED (stopped); at once, though they open the
+ * breaker too: -EACCES (refused credentials), -EINVAL (settings that cannot work), -EPROTO,
+ * -ENOMEM.
  */
 #ifndef SLUICE_REDIS_POOL_H
 #define SLUICE_REDIS_POOL_H
@@ -43,15 +48,16 @@ struct redis_pool_options {
 };
 
 /* 0 when permits + reserved fit; else -EINVAL with the sum spelled out. */
-int redis_pool_check(int permits, int reserved, int max_connections, struct err *err)
-    warn_unused_result;
+int redis_pool_check(int permits, int reserved, int max_connections,
+                     struct err *err) warn_unused_result;
 
-int redis_pool_new(const struct redis_pool_options *o, struct redis_pool **ret, struct err *err)
-    warn_unused_result;
+int redis_pool_new(const struct redis_pool_options *o, struct redis_pool **ret,
+                   struct err *err) warn_unused_result;
 /* Closes all idle connections. Every taken connection must have been given back. */
 void redis_pool_free(struct redis_pool *pool);
 
-/* Passes the gate. On success the caller owns *ret until redis_pool_give(). */
+/* Passes the gate. On success the caller owns *ret until redis_pool_give(), which closes it when
+ * it is broken or replies are outstanding. */
 int redis_pool_take(struct redis_pool *pool, int64_t deadline_ns, struct redis_conn **ret,
                     struct err *err) warn_unused_result;
 void redis_pool_give(struct redis_pool *pool, struct redis_conn *c);
@@ -77,10 +83,12 @@ void redis_pool_stop(struct redis_pool *pool);
 
 struct redis_pool_stats {
     int permits_limit, permits_in_use, permits_waiting, permits_peak;
-    int connections_limit, connections_open, connections_in_use, connections_peak; /* private incl. */
+    /* Private connections included. */
+    int connections_limit, connections_open, connections_in_use, connections_peak;
     int reserved, reserved_open;
-    uint64_t connects, connect_failures, discarded; /* since the start */
-    uint64_t permit_wait_p50_us, permit_wait_p99_us, takes;
+    /* Since the start. */
+    uint64_t takes, connects, connect_failures, discarded;
+    uint64_t permit_wait_p50_us, permit_wait_p99_us;
     bool breaker_open;
 };
 void redis_pool_stats(struct redis_pool *pool, struct redis_pool_stats *ret);

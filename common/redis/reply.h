@@ -34,10 +34,11 @@ const struct reply *reply_field(const struct reply *r, const char *field);
 void reply_free(struct reply *r); /* accepts NULL */
 
 /* The code of an error reply (base/err.h's vocabulary), 0 for any other reply. Errors of nested
- * calls carry their cause in the text, so well-known words are looked for anywhere in it:
- * LOADING BUSY MASTERDOWN TRYAGAIN CLUSTERDOWN UNBLOCKED → -EAGAIN, READONLY → -EROFS,
- * OOM MISCONF NOREPLICAS → -ENOSPC, NOAUTH WRONGPASS NOPERM → -EACCES, WRONGTYPE → -EMEDIUMTYPE,
- * NOSCRIPT → -ENOEXEC, others → -EPROTO. Fills err with "Redis: <text>". */
+ * calls carry their cause in the text, so well-known words are looked for anywhere in it, whole:
+ * LOADING BUSY MASTERDOWN TRYAGAIN CLUSTERDOWN UNBLOCKED, "max number of clients reached" →
+ * -EAGAIN, READONLY → -EROFS, OOM MISCONF NOREPLICAS → -ENOSPC, NOAUTH WRONGPASS NOPERM DENIED →
+ * -EACCES, WRONGTYPE → -EMEDIUMTYPE; others → -EPROTO. NOSCRIPT → -ENOEXEC counts as the first
+ * word only, since it says that nothing has run. Fills err with "Redis: <text>". */
 int reply_error(const struct reply *r, struct err *err);
 
 #endif

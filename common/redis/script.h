@@ -1,7 +1,7 @@
 /*
  * Lua scripts, called by digest.
  *
- * A script is embedded at build time together with its SHA-1 (store/lua/*.lua by CMake). A call
+ * A script is embedded at build time together with its SHA-1 (CMake does it for store/lua). A call
  * is one EVALSHA; when the server does not know it (NOSCRIPT: first use, restart, SCRIPT FLUSH,
  * failover), nothing has run, and the same call is repeated once with EVAL and the source, which
  * also loads it. So a lost script cache costs one round trip and never an error.

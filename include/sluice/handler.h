@@ -75,16 +75,16 @@ struct sluice_api {
 
 /* What a job is. All strings are UTF-8 and NUL-terminated. */
 struct sluice_job_info {
-    uint32_t size;       /* sizeof(struct sluice_job_info) in the worker */
+    uint32_t size; /* sizeof(struct sluice_job_info) in the worker */
     const char *jid;
     const char *klass;
     const char *queue;
-    const char *args;    /* the raw JSON array, byte for byte as it was enqueued */
+    const char *args; /* the raw JSON array, byte for byte as it was enqueued */
     size_t args_len;
     const char *payload; /* the whole job, one JSON object */
     size_t payload_len;
-    int64_t attempt;     /* 1 at the first execution */
-    int64_t timeout_ms;  /* wall time this run may take; 0 = no limit */
+    int64_t attempt;    /* 1 at the first execution */
+    int64_t timeout_ms; /* wall time this run may take; 0 = no limit */
 };
 
 struct sluice_plugin {
@@ -103,6 +103,10 @@ struct sluice_plugin {
     /* Optional. */
     void (*fini)(void);
 };
+
+/* What the worker looks up; declared here so that it is exported by C++ (where a const object is
+ * local otherwise) and under -fvisibility=hidden too. */
+extern const struct sluice_plugin sluice_plugin __attribute__((visibility("default")));
 
 #ifdef __cplusplus
 }

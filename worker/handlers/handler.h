@@ -28,9 +28,9 @@ enum outcome_kind {
 
 struct outcome {
     enum outcome_kind kind;
-    char error_class[64];  /* "" when done */
-    struct buf message;    /* the error in words, may hold any bytes; cut and scrubbed later */
-    struct buf result;     /* one JSON value, or empty */
+    char error_class[64]; /* "" when done */
+    struct buf message;   /* the error in words, may hold any bytes; cut and scrubbed later */
+    struct buf result;    /* one JSON value, or empty */
 };
 
 /* Why a run should end; also what its failure is recorded as. */
@@ -48,11 +48,11 @@ struct run_job {
     const char *jid;
     const char *klass;
     const char *queue;
-    struct slice args;    /* raw JSON array */
-    struct slice payload; /* raw JSON object, with jid and queue inside */
-    int64_t attempt;      /* from 1 */
-    int64_t deadline_ns;  /* monotonic end of its wall time; CLOCK_NEVER without limit */
-    int64_t timeout_ms;   /* 0 without limit */
+    struct slice args;       /* raw JSON array */
+    struct slice payload;    /* raw JSON object, with jid and queue inside */
+    int64_t attempt;         /* from 1 */
+    int64_t deadline_ns;     /* monotonic end of its wall time; CLOCK_NEVER without limit */
+    int64_t timeout_ms;      /* 0 without limit */
     const char *traceparent; /* or NULL */
 };
 
@@ -88,6 +88,11 @@ struct handler {
 /* Fills an outcome: kind, class and formatted message. */
 void outcome_fail(struct outcome *out, enum outcome_kind kind, const char *error_class,
                   const char *fmt, ...) printf_like(4, 5);
+
+/* Fills the outcome of a run that was ended by `stop`: failed, with the class and words that go
+ * with the reason, e.g. "Timeout", "ran longer than 30 s". */
+void outcome_stop(struct outcome *out, enum run_stop stop, const struct run_job *job);
+
 void outcome_release(struct outcome *out);
 
 extern const struct handler_kind plugin_kind;

@@ -1,0 +1,22 @@
+/* The table of commands, in the order in which the overview shows them. */
+#include <string.h>
+
+#include "cli/cli.h"
+
+const struct cli_command *const cli_commands[] = {
+    &cmd_dev, &cmd_enqueue, &cmd_stats, &cmd_queues, &cmd_workers, &cmd_help, NULL,
+};
+
+const struct cli_command *cli_find(const char *name)
+{
+    for (size_t i = 0; cli_commands[i]; i++)
+        if (strcmp(cli_commands[i]->name, name) == 0)
+            return cli_commands[i];
+    return NULL;
+}
+
+void cli_put_names(struct buf *out)
+{
+    for (size_t i = 0; cli_commands[i]; i++)
+        buf_printf(out, "%s%s", i > 0 ? ", " : "", cli_commands[i]->name);
+}

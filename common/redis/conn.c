@@ -1,0 +1,402 @@
+#include "redis/conn.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <hiredis/hiredis.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "redis/dial.h"
+#include "redis/tls.h"
+
+struct redis_conn {
+    redisContext *redis;
+    bool broken;
+    unsigned pending;   /* commands sent whose replies have not been read */
+    struct reply *next; /* received by redis_conn_poll() and not read yet */
+    int receive_ms;     /* the wait for replies that is in force */
+    int send_ms;
+
+    /* The arguments of the command being sent, in the shape that hiredis takes; kept so that a
+     * send in steady state allocates nothing here. */
+    const char **argv;
+    size_t *argvlen;
+    int arg_cap;
+};
+
+bool redis_conn_broken(const struct redis_conn *c)
+{
+    return c->broken;
+}
+
+bool redis_conn_reusable(const struct redis_conn *c)
+{
+    const redisReader *in = c->redis->reader;
+    return !c->broken && c->pending == 0 && !c->next && in->pos == in->len;
+}
+
+int redis_conn_fd(const struct redis_conn *c)
+{
+    return c->redis->fd;
+}
+
+bool redis_conn_stale(const struct redis_conn *c)
+{
+    if (!redis_conn_reusable(c))
+        return true;
+    char byte;
+    ssize_t n = recv(c->redis->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return !(n < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+int redis_conn_set_timeout(struct redis_conn *c, int timeout_ms)
+{
+    assert(timeout_ms > 0);
+    int rc = dial_set_timeouts(c->redis->fd, timeout_ms, c->send_ms);
+    if (rc == 0)
+        c->receive_ms = timeout_ms;
+    return rc;
+}
+
+/* Marks the connection broken, with the reason that hiredis and errno give. */
+static int fail(struct redis_conn *c, int saved_errno, struct err *err)
+{
+    c->broken = true;
+    if (c->redis->err == REDIS_ERR_IO && saved_errno == EAGAIN)
+        return err_set(err, -ENOTCONN, "no answer within %d ms", c->receive_ms);
+    if (c->redis->err == REDIS_ERR_OOM)
+        return err_set(err, -ENOMEM, "out of memory while talking to Redis");
+    return err_set(err, -ENOTCONN, "connection lost: %s", c->redis->errstr);
+}
+
+static int fail_again(struct err *err)
+{
+    return err_set(err, -ENOTCONN, "connection lost before");
+}
+
+static int reserve_args(struct redis_conn *c, int n)
+{
+    if (n <= c->arg_cap)
+        return 0;
+    const char **argv = realloc(c->argv, (size_t)n * sizeof *argv);
+    if (argv)
+        c->argv = argv;
+    size_t *argvlen = realloc(c->argvlen, (size_t)n * sizeof *argvlen);
+    if (argvlen)
+        c->argvlen = argvlen;
+    if (!argv || !argvlen)
+        return -ENOMEM;
+    c->arg_cap = n;
+    return 0;
+}
+
+int redis_conn_send(struct redis_conn *c, const struct command *cmd)
+{
+    if (c->broken)
+        return -ENOTCONN;
+    int rc = command_error(cmd);
+    if (rc == 0)
+        rc = reserve_args(c, cmd->n);
+    if (rc != 0)
+        return rc;
+    assert(cmd->n > 0);
+    for (int i = 0; i < cmd->n; i++) {
+        struct slice arg = command_arg(cmd, i);
+        c->argv[i] = arg.p;
+        c->argvlen[i] = arg.n;
+    }
+    if (redisAppendCommandArgv(c->redis, cmd->n, c->argv, c->argvlen) != REDIS_OK) {
+        c->broken = true; /* part of it may be in the output buffer */
+        return -ENOMEM;
+    }
+    c->pending++;
+    return 0;
+}
+
+int redis_conn_flush(struct redis_conn *c, struct err *err)
+{
+    if (c->broken)
+        return fail_again(err);
+    for (int done = 0; !done;)
+        if (redisBufferWrite(c->redis, &done) != REDIS_OK)
+            return fail(c, errno, err);
+    return 0;
+}
+
+int redis_conn_read(struct redis_conn *c, struct reply **ret, struct err *err)
+{
+    if (c->broken)
+        return fail_again(err);
+    if (c->next) {
+        *ret = c->next;
+        c->next = NULL;
+    } else {
+        void *reply = NULL;
+        if (redisGetReply(c->redis, &reply) != REDIS_OK)
+            return fail(c, errno, err);
+        *ret = reply;
+    }
+    if (c->pending > 0) /* pushed messages answer no command */
+        c->pending--;
+    return 0;
+}
+
+/* Without REDIS_BLOCK, hiredis takes "nothing there" for what it is and not for a timeout. */
+static int set_blocking(struct redis_conn *c, bool blocking)
+{
+    int flags = fcntl(c->redis->fd, F_GETFL);
+    if (flags < 0)
+        return -errno;
+    flags = blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK;
+    if (fcntl(c->redis->fd, F_SETFL, flags) != 0)
+        return -errno;
+    if (blocking)
+        c->redis->flags |= REDIS_BLOCK;
+    else
+        c->redis->flags &= ~REDIS_BLOCK;
+    return 0;
+}
+
+/* Reads until a whole reply is there (then in c->next) or the socket has no more. */
+static int gather(struct redis_conn *c)
+{
+    for (;;) {
+        void *reply = NULL;
+        if (redisGetReplyFromReader(c->redis, &reply) != REDIS_OK)
+            return fail(c, 0, NULL);
+        if (reply) {
+            c->next = reply;
+            return 0;
+        }
+        size_t had = c->redis->reader->len;
+        if (redisBufferRead(c->redis) != REDIS_OK)
+            return fail(c, 0, NULL);
+        if (c->redis->reader->len == had)
+            return 0;
+    }
+}
+
+int redis_conn_poll(struct redis_conn *c, bool *ret_ready)
+{
+    if (c->broken)
+        return -ENOTCONN;
+    if (!c->next) {
+        int rc = set_blocking(c, false);
+        if (rc == 0)
+            rc = gather(c);
+        if (rc == 0)
+            rc = set_blocking(c, true);
+        if (rc != 0) {
+            c->broken = true;
+            return -ENOTCONN;
+        }
+    }
+    *ret_ready = c->next != NULL;
+    return 0;
+}
+
+/* The end of a call: one reply, its error as a code. */
+static int finish_call(struct redis_conn *c, struct reply **ret, struct err *err)
+{
+    struct reply *reply = NULL;
+    int rc = redis_conn_read(c, &reply, err);
+    if (rc != 0)
+        return rc;
+    rc = reply_error(reply, err);
+    if (rc == 0 && ret)
+        *ret = reply;
+    else
+        reply_free(reply);
+    return rc;
+}
+
+int redis_call(struct redis_conn *c, const struct command *cmd, struct reply **ret, struct err *err)
+{
+    assert(c->pending == 0);
+    int rc = redis_conn_send(c, cmd);
+    if (rc == -ENOTCONN)
+        return fail_again(err);
+    if (rc != 0)
+        return err_set(err, rc, "no memory for the command");
+    return finish_call(c, ret, err);
+}
+
+int redis_vcallf(struct redis_conn *c, struct reply **ret, struct err *err, const char *fmt,
+                 va_list ap)
+{
+    assert(c->pending == 0);
+    if (c->broken)
+        return fail_again(err);
+    if (redisvAppendCommand(c->redis, fmt, ap) != REDIS_OK) {
+        c->broken = true;
+        return err_set(err, c->redis->err == REDIS_ERR_OOM ? -ENOMEM : -EINVAL,
+                       "cannot format the command %s", fmt);
+    }
+    c->pending++;
+    return finish_call(c, ret, err);
+}
+
+int redis_callf(struct redis_conn *c, struct reply **ret, struct err *err, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int rc = redis_vcallf(c, ret, err, fmt, ap);
+    va_end(ap);
+    return rc;
+}
+
+/* What a new connection says, in order, in one write. PING comes last: a server that accepts
+ * connections may still be loading, or want a password that was not given. */
+enum greeting { SAY_AUTH, SAY_SELECT, SAY_NAME, SAY_PING, SAY_END };
+
+/* Puts one greeting into cmd; false when the options do not ask for it. */
+static bool compose(enum greeting what, const struct redis_options *o, struct command *cmd)
+{
+    command_clear(cmd);
+    switch (what) {
+    case SAY_AUTH:
+        if (!o->username && !o->password)
+            return false;
+        command_text(cmd, "AUTH");
+        if (o->username)
+            command_text(cmd, o->username);
+        command_text(cmd, o->password ? o->password : ""); /* an ACL user with `nopass` */
+        return true;
+    case SAY_SELECT:
+        if (o->db == 0)
+            return false;
+        command_text(cmd, "SELECT");
+        command_int(cmd, o->db);
+        return true;
+    case SAY_NAME:
+        if (!o->name)
+            return false;
+        command_text(cmd, "CLIENT");
+        command_text(cmd, "SETNAME");
+        command_text(cmd, o->name);
+        return true;
+    case SAY_PING:
+        command_text(cmd, "PING");
+        return true;
+    case SAY_END:
+        break;
+    }
+    return false;
+}
+
+/* The code for an error reply to one greeting. */
+static int judge(enum greeting what, int rc, struct err *err)
+{
+    switch (what) {
+    case SAY_AUTH: /* old servers have no word for it: "ERR invalid password" */
+        return err_prefix(err, rc == -EPROTO ? -EACCES : rc, "AUTH");
+    case SAY_SELECT:
+        return err_prefix(err, rc == -EPROTO ? -EINVAL : rc, "SELECT");
+    case SAY_NAME: /* a help for people; services that forbid CLIENT work without it */
+        return rc == -EPROTO || rc == -EACCES ? 0 : rc;
+    default:
+        return rc;
+    }
+}
+
+static int greet(struct redis_conn *c, const struct redis_options *o, struct err *err)
+{
+    struct command cmd = {0};
+    unsigned said = 0;
+    int rc = 0;
+    for (enum greeting what = SAY_AUTH; what < SAY_END && rc == 0; what++)
+        if (compose(what, o, &cmd)) {
+            rc = redis_conn_send(c, &cmd);
+            said |= 1U << what;
+        }
+    command_release(&cmd);
+    if (rc != 0)
+        return err_set(err, rc, "%s", err_phrase(rc));
+
+    for (enum greeting what = SAY_AUTH; what < SAY_END && rc == 0; what++)
+        if (said & 1U << what) {
+            struct reply *reply = NULL;
+            rc = redis_conn_read(c, &reply, err);
+            if (rc != 0)
+                break;
+            rc = reply_error(reply, err);
+            if (rc != 0)
+                rc = judge(what, rc, err);
+            reply_free(reply);
+        }
+    return rc;
+}
+
+/* Everything between the connected socket and the first command of the caller, in time. */
+static int set_up(struct redis_conn *c, const struct redis_options *o, int64_t deadline_ns,
+                  struct err *err)
+{
+    int rc = 0;
+    if (o->tls)
+        rc = tls_start(c->redis, o, deadline_ns, err);
+    if (rc != 0)
+        return rc;
+    int left_ms = clock_poll_ms(deadline_ns);
+    c->send_ms = c->receive_ms = left_ms > 0 ? left_ms : 1;
+    rc = dial_set_timeouts(c->redis->fd, c->receive_ms, c->send_ms);
+    if (rc == 0)
+        rc = greet(c, o, err);
+    if (rc == 0) {
+        c->send_ms = o->socket_timeout_ms;
+        rc = redis_conn_set_timeout(c, o->socket_timeout_ms);
+    }
+    return rc;
+}
+
+static int open_conn(const struct redis_options *o, struct redis_conn **ret, struct err *err)
+{
+    int rc = o->tls ? tls_check(o, err) : 0;
+    if (rc != 0)
+        return rc;
+    int64_t deadline_ns = clock_deadline_ms(o->connect_timeout_ms);
+    int fd = dial(o, deadline_ns, err);
+    if (fd < 0)
+        return fd;
+
+    struct redis_conn *c = calloc(1, sizeof *c);
+    if (c)
+        c->redis = redisConnectFd(fd);
+    if (!c || !c->redis) {
+        (void)close(fd); /* nothing was sent: its result changes nothing */
+        free(c);
+        return err_set(err, -ENOMEM, "no memory for a connection");
+    }
+    rc = set_up(c, o, deadline_ns, err);
+    if (rc != 0)
+        redis_conn_free(c);
+    else
+        *ret = c;
+    return rc;
+}
+
+int redis_conn_open(const struct redis_options *options, struct redis_conn **ret, struct err *err)
+{
+    assert(options->connect_timeout_ms > 0 && options->socket_timeout_ms > 0);
+    int rc = open_conn(options, ret, err);
+    if (rc == 0)
+        return 0;
+    struct buf where = {0};
+    redis_options_describe(options, &where);
+    rc = err_prefix(err, rc, "%s", buf_str(&where));
+    buf_release(&where);
+    return rc;
+}
+
+void redis_conn_free(struct redis_conn *c)
+{
+    if (!c)
+        return;
+    reply_free(c->next);
+    redisFree(c->redis);
+    free(c->argv);
+    free(c->argvlen);
+    free(c);
+}

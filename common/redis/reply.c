@@ -1,0 +1,144 @@
+/* `struct reply` is never defined: it is hiredis' redisReply under a name of our own. */
+#include "redis/reply.h"
+
+#include <hiredis/hiredis.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const redisReply *raw(const struct reply *r)
+{
+    return (const redisReply *)r;
+}
+
+enum reply_type reply_type(const struct reply *r)
+{
+    if (!r)
+        return REPLY_NIL;
+    switch (raw(r)->type) {
+    case REDIS_REPLY_INTEGER:
+        return REPLY_INT;
+    case REDIS_REPLY_STRING:
+        return REPLY_STRING;
+    case REDIS_REPLY_STATUS:
+        return REPLY_STATUS;
+    case REDIS_REPLY_ARRAY:
+        return REPLY_ARRAY;
+    case REDIS_REPLY_ERROR:
+        return REPLY_ERROR;
+    default:
+        return REPLY_NIL; /* RESP3 types do not arrive: HELLO 3 is never sent */
+    }
+}
+
+struct slice reply_str(const struct reply *r)
+{
+    switch (reply_type(r)) {
+    case REPLY_STRING:
+    case REPLY_STATUS:
+    case REPLY_ERROR:
+        return (struct slice){raw(r)->str, raw(r)->len};
+    default:
+        return (struct slice){"", 0};
+    }
+}
+
+/* hiredis terminates every string, so that the C library may parse it in place; a number must
+ * reach to the end of the string. */
+static bool is_whole(struct slice text, const char *end)
+{
+    return text.n > 0 && end == text.p + text.n;
+}
+
+int64_t reply_int(const struct reply *r)
+{
+    if (reply_type(r) == REPLY_INT)
+        return raw(r)->integer;
+    struct slice text = reply_str(r);
+    char *end;
+    errno = 0;
+    long long n = strtoll(text.p, &end, 10);
+    return is_whole(text, end) && errno == 0 ? n : 0;
+}
+
+double reply_real(const struct reply *r)
+{
+    if (reply_type(r) == REPLY_INT)
+        return (double)raw(r)->integer;
+    struct slice text = reply_str(r);
+    char *end;
+    double n = strtod(text.p, &end);
+    return is_whole(text, end) ? n : 0;
+}
+
+size_t reply_count(const struct reply *r)
+{
+    return reply_type(r) == REPLY_ARRAY ? raw(r)->elements : 0;
+}
+
+const struct reply *reply_at(const struct reply *r, size_t i)
+{
+    return i < reply_count(r) ? (const struct reply *)raw(r)->element[i] : NULL;
+}
+
+const struct reply *reply_field(const struct reply *r, const char *field)
+{
+    for (size_t i = 0; i + 1 < reply_count(r); i += 2)
+        if (slice_is(reply_str(reply_at(r, i)), field))
+            return reply_at(r, i + 1);
+    return NULL;
+}
+
+void reply_free(struct reply *r)
+{
+    if (r)
+        freeReplyObject(r);
+}
+
+static bool is_word_char(char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* True when word stands in text on its own: BUSY is not BUSYGROUP. */
+static bool has_word(const char *text, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *at = text; (at = strstr(at, word)) != NULL; at++)
+        if ((at == text || !is_word_char(at[-1])) && !is_word_char(at[n]))
+            return true;
+    return false;
+}
+
+static int classify(const char *text)
+{
+    static const struct {
+        const char *word;
+        int code;
+    } known[] = {
+        {"LOADING", -EAGAIN},        {"BUSY", -EAGAIN},
+        {"MASTERDOWN", -EAGAIN},     {"TRYAGAIN", -EAGAIN},
+        {"CLUSTERDOWN", -EAGAIN},    {"UNBLOCKED", -EAGAIN},
+        {"READONLY", -EROFS},        {"OOM", -ENOSPC},
+        {"MISCONF", -ENOSPC},        {"NOREPLICAS", -ENOSPC},
+        {"NOAUTH", -EACCES},         {"WRONGPASS", -EACCES},
+        {"NOPERM", -EACCES},         {"DENIED", -EACCES},
+        {"WRONGTYPE", -EMEDIUMTYPE}, {"max number of clients reached", -EAGAIN},
+    };
+
+    /* Only as the first word: it makes the caller run the script again, which a script that has
+     * merely quoted the word in its own error may not be. */
+    if (strncmp(text, "NOSCRIPT ", strlen("NOSCRIPT ")) == 0)
+        return -ENOEXEC;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (has_word(text, known[i].word))
+            return known[i].code;
+    return -EPROTO;
+}
+
+int reply_error(const struct reply *r, struct err *err)
+{
+    if (reply_type(r) != REPLY_ERROR)
+        return 0;
+    const char *text = raw(r)->str;
+    return err_set(err, classify(text), "Redis: %s", text);
+}

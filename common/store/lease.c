@@ -1,0 +1,161 @@
+#include "store/lease.h"
+
+#include <stdlib.h>
+
+#include "keys.h"
+#include "scripts.h"
+
+enum { MOVES_PER_CALL = 1000 };
+
+int store_lease_renew(const struct store *s, struct redis_conn *c, int64_t lease_ms,
+                      struct lease_state *ret, struct err *err)
+{
+    struct script_call call = {0};
+    struct reply *reply = NULL;
+    script_begin(&call, &script_renew, 3);
+    command_add(&call.cmd, store_key(s, KEY_LEASE));
+    command_add(&call.cmd, store_key(s, KEY_WORKERS));
+    command_add(&call.cmd, store_key(s, KEY_CLAIMS));
+    command_text(&call.cmd, s->identity);
+    command_int(&call.cmd, lease_ms);
+    int rc = script_run(c, &call, &reply, err);
+    if (rc == 0)
+        *ret = (struct lease_state){
+            .was_alive = reply_int(reply_at(reply, 0)) == 1,
+            .claims = (uint64_t)reply_int(reply_at(reply, 1)),
+            .now = (double)reply_int(reply_at(reply, 2)) +
+                   (double)reply_int(reply_at(reply, 3)) / 1e6,
+        };
+    reply_free(reply);
+    script_call_release(&call);
+    return rc;
+}
+
+/* The members of sluice:workers and, in the same order, their leases: two round trips. The second
+ * array is NULL when there are no members. */
+static int read_leases(const struct store *s, struct redis_conn *c, struct reply **ret_members,
+                       struct reply **ret_leases, struct err *err)
+{
+    struct reply *members = NULL, *leases = NULL;
+    int rc = redis_callf(c, &members, err, "SMEMBERS %s", s->key[KEY_WORKERS]);
+    if (rc == 0 && reply_count(members) > 0) {
+        struct command cmd = {0};
+        command_text(&cmd, "MGET");
+        for (size_t i = 0; i < reply_count(members); i++) {
+            struct slice id = reply_str(reply_at(members, i));
+            command_printf(&cmd, "%s%.*s", s->key[KEY_LEASE_PREFIX], (int)id.n, id.p);
+        }
+        rc = redis_call(c, &cmd, &leases, err);
+        command_release(&cmd);
+    }
+    if (rc != 0) {
+        reply_free(members);
+        return rc;
+    }
+    *ret_members = members;
+    *ret_leases = leases;
+    return 0;
+}
+
+int store_lapsed_workers(const struct store *s, struct redis_conn *c, char ***ret, size_t *ret_n,
+                         struct err *err)
+{
+    struct reply *members = NULL, *leases = NULL;
+    int rc = read_leases(s, c, &members, &leases, err);
+    if (rc != 0)
+        return rc;
+    size_t n = 0;
+    char **ids = calloc(reply_count(members) + 1, sizeof *ids);
+    if (!ids)
+        rc = err_set(err, -ENOMEM, "no memory for %zu workers", reply_count(members));
+    for (size_t i = 0; rc == 0 && i < reply_count(members); i++) {
+        if (reply_type(reply_at(leases, i)) != REPLY_NIL)
+            continue;
+        struct slice id = reply_str(reply_at(members, i));
+        ids[n] = strndup(id.p, id.n);
+        if (!ids[n++])
+            rc = err_set(err, -ENOMEM, "no memory for a worker's name");
+    }
+    reply_free(members);
+    reply_free(leases);
+    if (rc == 0) {
+        *ret = ids;
+        *ret_n = n;
+        return 0;
+    }
+    for (size_t i = 0; ids && i < n; i++)
+        free(ids[i]);
+    free(ids);
+    return rc;
+}
+
+int store_live_workers(const struct store *s, struct redis_conn *c, size_t *ret_n, struct err *err)
+{
+    struct reply *members = NULL, *leases = NULL;
+    int rc = read_leases(s, c, &members, &leases, err);
+    if (rc != 0)
+        return rc;
+    *ret_n = 0;
+    for (size_t i = 0; i < reply_count(members); i++)
+        *ret_n += reply_type(reply_at(leases, i)) != REPLY_NIL;
+    reply_free(members);
+    reply_free(leases);
+    return 0;
+}
+
+enum { RECOVERED_STATE, RECOVERED_MOVED, RECOVERED_WRONG, RECOVERED_SUSPECTS };
+enum { SUSPECT_PARTS = 4 };
+
+int store_recover(const struct store *s, struct redis_conn *c, const char *identity,
+                  struct recovered *ret, struct err *err)
+{
+    const char *who = identity ? identity : s->identity;
+    struct script_call call = {0};
+    struct command *cmd = &call.cmd;
+    struct reply *reply = NULL;
+    script_begin(&call, &script_recover, 6);
+    store_add_key(cmd, s, KEY_LEASE_PREFIX, who);
+    store_add_key(cmd, s, KEY_CLAIMS_PREFIX, who);
+    command_add(cmd, store_key(s, KEY_WORKERS));
+    command_add(cmd, store_key(s, KEY_PROCESSES));
+    command_printf(cmd, "%s%s", s->prefix, who);
+    command_printf(cmd, "%s%s:work", s->prefix, who);
+    command_text(cmd, who);
+    command_int(cmd, identity ? 0 : 1);
+    command_printf(cmd, "%s%s:", s->key[KEY_CLAIM_PREFIX], who);
+    command_add(cmd, store_key(s, KEY_QUEUE_PREFIX));
+    command_add(cmd, store_key(s, KEY_DELIVERY_PREFIX));
+    command_add(cmd, store_tombstone());
+    command_int(cmd, STORE_DELIVERIES_ALLOWED);
+    command_int(cmd, STORE_DELIVERIES_SECONDS);
+    command_int(cmd, MOVES_PER_CALL);
+    int rc = script_run(c, &call, &reply, err);
+    script_call_release(&call);
+    if (rc != 0)
+        return rc;
+    *ret = (struct recovered){
+        .reply = reply,
+        .state = (enum recover_state)reply_int(reply_at(reply, RECOVERED_STATE)),
+        .moved = (uint64_t)reply_int(reply_at(reply, RECOVERED_MOVED)),
+        .nwrong = reply_count(reply_at(reply, RECOVERED_WRONG)),
+        .nsuspects = reply_count(reply_at(reply, RECOVERED_SUSPECTS)) / SUSPECT_PARTS,
+    };
+    return 0;
+}
+
+struct suspect recovered_suspect(const struct recovered *r, size_t i)
+{
+    const struct reply *parts = reply_at(r->reply, RECOVERED_SUSPECTS);
+    size_t at = i * SUSPECT_PARTS;
+    return (struct suspect){
+        .seq = (uint64_t)reply_int(reply_at(parts, at)),
+        .index = (unsigned)reply_int(reply_at(parts, at + 1)),
+        .queue = reply_str(reply_at(parts, at + 2)),
+        .payload = reply_str(reply_at(parts, at + 3)),
+    };
+}
+
+struct slice recovered_wrong(const struct recovered *r, size_t i)
+{
+    return reply_str(reply_at(reply_at(r->reply, RECOVERED_WRONG), i));
+}

@@ -1,0 +1,15 @@
+-- renew: the worker says that it lives.
+--
+-- Whoever has a lease is in the set of workers, because both are written here together and only
+-- recover takes them away, together. So every claim can be found.
+--
+-- KEYS 1 lease   2 workers   3 claims registry
+-- ARGV 1 identity   2 lease in milliseconds
+-- Reply: {1 the lease was still alive | 0 it had lapsed; claims in the registry;
+--         Redis' time: seconds, microseconds}
+local t = redis.call('TIME')
+local alive = redis.call('SET', KEYS[1], t[1], 'PX', ARGV[2], 'GET')
+if not alive then
+    redis.call('SADD', KEYS[2], ARGV[1])
+end
+return {alive and 1 or 0, redis.call('HLEN', KEYS[3]), t[1], t[2]}

@@ -1,0 +1,190 @@
+#include "store/presence.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/json.h"
+#include "job/envelope.h"
+#include "keys.h"
+
+enum { SHOWN_PAYLOAD_MAX = 8192, TTL_SECONDS = 60 };
+
+static void put_text(struct buf *out, const char *text)
+{
+    json_put_string(out, slice_of(text), SIZE_MAX);
+}
+
+static void put_weights(struct buf *out, const char *const *queues, const int *weights, int n)
+{
+    buf_putc(out, '{');
+    for (int i = 0; i < n; i++) {
+        if (i > 0)
+            buf_putc(out, ',');
+        put_text(out, queues[i]);
+        buf_printf(out, ":%d", weights[i]);
+    }
+    buf_putc(out, '}');
+}
+
+void presence_info(struct buf *out, const char *identity, double started_at, int threads,
+                   const char *const *queues, const int *weights, int nqueues)
+{
+    /* identity is host:pid:nonce, and a host has no colon. */
+    const char *colon = strchr(identity, ':');
+    size_t host = colon ? (size_t)(colon - identity) : strlen(identity);
+    buf_puts(out, "{\"identity\":");
+    put_text(out, identity);
+    buf_puts(out, ",\"hostname\":");
+    json_put_string(out, (struct slice){identity, host}, SIZE_MAX);
+    buf_printf(out, ",\"pid\":%d,\"started_at\":", colon ? atoi(colon + 1) : 0);
+    job_put_time(out, started_at);
+    buf_printf(out, ",\"tag\":\"\",\"concurrency\":%d,\"queues\":[", threads);
+    bool weighted = false;
+    for (int i = 0; i < nqueues; i++) {
+        if (i > 0)
+            buf_putc(out, ',');
+        put_text(out, queues[i]);
+        weighted = weighted || weights[i] > 0;
+    }
+    buf_puts(out, "],\"labels\":[\"sluice\"],\"version\":\"sluice " SLUICE_VERSION "\","
+                  "\"weights\":[");
+    put_weights(out, queues, weights, nqueues);
+    buf_printf(out, "],\"capsules\":{\"default\":{\"concurrency\":%d,\"mode\":\"%s\",\"weights\":",
+               threads, weighted ? "weighted" : "strict");
+    put_weights(out, queues, weights, nqueues);
+    buf_puts(out, "}},\"embedded\":false}");
+}
+
+/* The dashboard parses the payload, so what is too long is shown as a job without its args. */
+static void put_work(struct buf *out, const struct presence_job *job)
+{
+    struct buf shown = {0};
+    struct slice payload = job->payload;
+    if (payload.n > SHOWN_PAYLOAD_MAX) {
+        buf_puts(&shown, "{\"class\":");
+        put_text(&shown, job->klass);
+        buf_puts(&shown, ",\"jid\":");
+        put_text(&shown, job->jid);
+        buf_printf(&shown, ",\"args\":[\"(%zu bytes)\"],\"created_at\":0.0}", payload.n);
+        payload = buf_slice(&shown);
+    }
+    buf_puts(out, "{\"queue\":");
+    put_text(out, job->queue);
+    buf_puts(out, ",\"payload\":");
+    json_put_string(out, payload, SIZE_MAX);
+    buf_printf(out, ",\"run_at\":%" PRId64 "}", (int64_t)job->started_at);
+    buf_release(&shown);
+}
+
+static int send_work(const struct store *s, struct redis_conn *c, const struct presence *p,
+                     struct command *cmd)
+{
+    struct buf text = {0};
+    command_clear(cmd);
+    command_text(cmd, "HSET");
+    command_add(cmd, store_key(s, KEY_WORK));
+    for (int i = 0; i < p->njobs; i++) {
+        command_printf(cmd, "t%d", p->jobs[i].thread);
+        buf_clear(&text);
+        put_work(&text, &p->jobs[i]);
+        command_copy(cmd, buf_slice(&text));
+    }
+    int rc = buf_error(&text);
+    buf_release(&text);
+    return rc == 0 ? redis_conn_send(c, cmd) : rc;
+}
+
+/* A command of constant words. */
+static int send_command(struct redis_conn *c, struct command *cmd, const char *const *words)
+{
+    command_clear(cmd);
+    for (; *words; words++)
+        command_text(cmd, *words);
+    return redis_conn_send(c, cmd);
+}
+#define send_text(c, cmd, ...) send_command(c, cmd, (const char *const[]){__VA_ARGS__, NULL})
+
+static int send_all(const struct store *s, struct redis_conn *c, const struct presence *p,
+                    struct command *cmd, int *ret_sent)
+{
+    char num[6][32];
+    (void)snprintf(num[0], sizeof num[0], "%d", p->busy);
+    (void)snprintf(num[1], sizeof num[1], "%.6f", p->now);
+    (void)snprintf(num[2], sizeof num[2], "%" PRId64, p->rtt_us);
+    (void)snprintf(num[3], sizeof num[3], "%" PRId64, p->rss_kb);
+    (void)snprintf(num[4], sizeof num[4], "%d", p->threads);
+    (void)snprintf(num[5], sizeof num[5], "%d", TTL_SECONDS);
+    const char *self = s->key[KEY_SELF], *work = s->key[KEY_WORK];
+
+    int sent = 7;
+    int rc = send_text(c, cmd, "MULTI");
+    if (rc == 0)
+        rc = send_text(c, cmd, "SADD", s->key[KEY_PROCESSES], s->identity);
+    if (rc == 0)
+        rc = send_text(c, cmd, "HSET", self, "info", p->info, "busy", num[0], "beat", num[1], "rtt_us",
+                  num[2], "quiet", p->quiet ? "true" : "false", "rss", num[3], "concurrency",
+                  num[4]);
+    if (rc == 0)
+        rc = send_text(c, cmd, "EXPIRE", self, num[5]);
+    if (rc == 0)
+        rc = send_text(c, cmd, "UNLINK", work);
+    if (rc == 0 && p->njobs > 0) {
+        sent += 2;
+        rc = send_work(s, c, p, cmd);
+        if (rc == 0)
+            rc = send_text(c, cmd, "EXPIRE", work, num[5]);
+    }
+    if (rc == 0)
+        rc = send_text(c, cmd, "RPOP", s->key[KEY_SIGNALS]);
+    if (rc == 0)
+        rc = send_text(c, cmd, "EXEC");
+    *ret_sent = sent;
+    return rc;
+}
+
+int store_presence(const struct store *s, struct redis_conn *c, const struct presence *p,
+                   enum presence_signal *ret_signal, struct err *err)
+{
+    struct command cmd = {0};
+    int sent = 0;
+    int rc = send_all(s, c, p, &cmd, &sent);
+    command_release(&cmd);
+    if (rc != 0)
+        return err_set(err, rc, "%s", err_phrase(rc));
+
+    struct reply *reply = NULL;
+    for (int i = 0; rc == 0 && i < sent; i++) {
+        reply_free(reply);
+        reply = NULL;
+        rc = redis_conn_read(c, &reply, err); /* QUEUED …, then EXEC's array */
+    }
+    if (rc == 0)
+        rc = reply_error(reply, err);
+    /* Inside EXEC each command has its own outcome; one of the wrong type must not hide others. */
+    for (size_t i = 0; rc == 0 && i < reply_count(reply); i++)
+        if (reply_error(reply_at(reply, i), err) != 0)
+            rc = reply_error(reply_at(reply, i), NULL);
+    if (rc == 0) {
+        struct slice signal = reply_str(reply_at(reply, reply_count(reply) - 1));
+        *ret_signal = slice_is(signal, "TSTP")   ? PRESENCE_QUIET
+                      : slice_is(signal, "TERM") ? PRESENCE_STOP
+                      : slice_is(signal, "TTIN") ? PRESENCE_DUMP
+                                                 : PRESENCE_NONE;
+    }
+    reply_free(reply);
+    return rc;
+}
+
+int store_register_queues(const struct store *s, struct redis_conn *c, const char *const *queues,
+                          int n, struct err *err)
+{
+    struct command cmd = {0};
+    command_text(&cmd, "SADD");
+    command_add(&cmd, store_key(s, KEY_QUEUES));
+    for (int i = 0; i < n; i++)
+        command_text(&cmd, queues[i]);
+    int rc = redis_call(c, &cmd, NULL, err);
+    command_release(&cmd);
+    return rc;
+}

@@ -1,0 +1,33 @@
+/*
+ * The schedule: `schedule` and `retry` are sorted sets of payloads by due time, shared with
+ * Sidekiq's own processes. Whatever is due moves to its queue, by Redis' clock, each entry once
+ * however many pollers race (lua/due.lua, lua/promote.lua).
+ *
+ * Promoting is two round trips, since only C can splice a payload: read what is due, then move
+ * each entry if it is still there. Both may be repeated after -ENOTCONN.
+ */
+#ifndef SLUICE_STORE_SCHEDULE_H
+#define SLUICE_STORE_SCHEDULE_H
+
+#include "store/store.h"
+
+enum due_set { DUE_SCHEDULE, DUE_RETRY, DUE_SETS };
+
+struct promotion {
+    uint64_t moved;      /* to queues */
+    uint64_t buried;     /* to dead, because they are no jobs */
+    uint64_t stuck;      /* the target key holds another type: still in the set */
+    bool more;           /* there may be more due right now */
+    double next_due_in;  /* seconds until the next entry; < 0 when the set is empty beyond */
+};
+
+/* The due times of the first entries of both sets in one round trip: seconds until due by the
+ * given time, < 0 when empty. Cheap enough to ask often. */
+int store_next_due(const struct store *s, struct redis_conn *c, double now,
+                   double ret_in[DUE_SETS], struct err *err) warn_unused_result;
+
+/* Moves at most 100 due entries of one set. */
+int store_promote(const struct store *s, struct redis_conn *c, enum due_set set,
+                  struct promotion *ret, struct err *err) warn_unused_result;
+
+#endif

@@ -1,0 +1,67 @@
+#include "store/stream.h"
+
+#include <inttypes.h>
+
+#include "keys.h"
+#include "scripts.h"
+
+int store_stream_append(const struct store *s, struct redis_conn *c, const struct stream_target *t,
+                        const struct slice *events, size_t n, int64_t before,
+                        int64_t *ret_length, struct err *err)
+{
+    struct script_call call = {0};
+    struct command *cmd = &call.cmd;
+    struct reply *reply = NULL;
+    script_begin(&call, &script_stream, 2);
+    store_add_key(cmd, s, KEY_STREAM_PREFIX, t->jid);
+    command_printf(cmd, "%s%" PRIu64, s->key[KEY_OWN_CLAIM_PREFIX], t->seq);
+    command_int(cmd, t->index);
+    command_add(cmd, store_tombstone());
+    command_int(cmd, t->ttl_s);
+    command_int(cmd, t->max_events);
+    command_int(cmd, before);
+    for (size_t i = 0; i < n; i++)
+        command_add(cmd, events[i]);
+    int rc = script_run(c, &call, &reply, err);
+    script_call_release(&call);
+    if (rc != 0)
+        return rc;
+    int64_t length = reply_int(reply);
+    reply_free(reply);
+    if (length == -1)
+        return err_set(err, -ESTALE, "%s", err_phrase(-ESTALE));
+    if (length == -2)
+        return err_set(err, -EFBIG, "the stream is full (%" PRId64 " events)", t->max_events);
+    if (length == -3)
+        return err_set(err, -EMEDIUMTYPE, "the key of the stream holds another type");
+    *ret_length = length;
+    return 0;
+}
+
+int store_job_set(const struct store *s, struct redis_conn *c, const char *jid, int64_t ttl_s,
+                  const struct settle_field *fields, int n, struct err *err)
+{
+    struct command cmd = {0};
+    command_text(&cmd, "HSET");
+    store_add_key(&cmd, s, KEY_JOB_PREFIX, jid);
+    for (int i = 0; i < n; i++) {
+        command_text(&cmd, fields[i].name);
+        command_add(&cmd, fields[i].value);
+    }
+    int rc = redis_conn_send(c, &cmd);
+    command_clear(&cmd);
+    command_text(&cmd, "EXPIRE");
+    store_add_key(&cmd, s, KEY_JOB_PREFIX, jid);
+    command_int(&cmd, ttl_s);
+    if (rc == 0)
+        rc = redis_conn_send(c, &cmd);
+    command_release(&cmd);
+    for (int i = 0; rc == 0 && i < 2; i++) {
+        struct reply *reply = NULL;
+        rc = redis_conn_read(c, &reply, err);
+        if (rc == 0 && i == 0)
+            rc = reply_error(reply, err);
+        reply_free(reply);
+    }
+    return rc;
+}

@@ -1,0 +1,122 @@
+#include "worker/beacon.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+enum { BEAT_MS = 5000, AFTER_ERROR_MS = 1000, TAKE_MS = 2000 };
+
+static int64_t rss_kb(void)
+{
+    long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+    if (f) {
+        if (fscanf(f, "%*s %ld", &pages) != 1)
+            pages = 0;
+        (void)fclose(f);
+    }
+    return (int64_t)pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+/* Follows the settings: the constant part, and the names in `queues`. */
+static int follow_conf(struct beacon *b, struct redis_conn *conn, struct conf *conf,
+                       struct err *err)
+{
+    const char **names = calloc((size_t)conf->nqueues, sizeof *names);
+    int *weights = calloc((size_t)conf->nqueues, sizeof *weights);
+    int rc = names && weights ? 0 : -ENOMEM;
+    for (int i = 0; rc == 0 && i < conf->nqueues; i++) {
+        names[i] = conf->queues[i].name;
+        weights[i] = conf->queues[i].weight;
+    }
+    if (rc == 0)
+        rc = store_register_queues(b->store, conn, names, conf->nqueues, err);
+    if (rc == -EMEDIUMTYPE) {
+        log_error("the key `queues` is no set: dashboards will not see our queues");
+        rc = 0;
+    }
+    if (rc == 0) {
+        buf_clear(&b->info);
+        presence_info(&b->info, store_identity(b->store), b->started_at, conf->threads, names,
+                      weights, conf->nqueues);
+        rc = buf_error(&b->info);
+    }
+    free(names);
+    free(weights);
+    return rc;
+}
+
+static int report(struct beacon *b, struct redis_conn *conn, struct conf *conf,
+                  enum presence_signal *ret_signal, struct err *err)
+{
+    struct presence_job *jobs = calloc((size_t)conf->threads, sizeof *jobs);
+    if (!jobs)
+        return -ENOMEM;
+    int n = runner_jobs(b->runner, jobs, conf->threads);
+    struct presence p = {
+        .info = buf_str(&b->info),
+        .threads = conf->threads,
+        .busy = n,
+        .quiet = !dispatch_is_open(b->dispatch),
+        .rtt_us = b->rtt_us,
+        .rss_kb = rss_kb(),
+        .now = heartbeat_redis_now(b->heartbeat),
+        .jobs = jobs,
+        .njobs = n,
+    };
+    int64_t began = clock_now_ns();
+    int rc = store_presence(b->store, conn, &p, ret_signal, err);
+    b->rtt_us = (clock_now_ns() - began) / 1000;
+    runner_jobs_free(jobs, n);
+    free(jobs);
+    return rc;
+}
+
+static int64_t tick(void *ctx)
+{
+    struct beacon *b = ctx;
+    struct redis_conn *conn = NULL;
+    struct err err = {""};
+    enum presence_signal signal = PRESENCE_NONE;
+    if (!heartbeat_wait_fresh(b->heartbeat, clock_deadline_ms(TAKE_MS)))
+        return AFTER_ERROR_MS;
+    if (b->started_at == 0)
+        b->started_at = heartbeat_redis_now(b->heartbeat);
+    int rc = redis_pool_take(b->pool, clock_deadline_ms(TAKE_MS), &conn, &err);
+    if (rc == 0) {
+        uint64_t version;
+        struct conf *conf = live_conf(b->live, &version);
+        if (version != b->conf_version)
+            rc = follow_conf(b, conn, conf, &err);
+        if (rc == 0) {
+            b->conf_version = version;
+            rc = report(b, conn, conf, &signal, &err);
+        }
+        conf_unref(conf);
+        redis_pool_give(b->pool, conn);
+    }
+    if (signal != PRESENCE_NONE)
+        b->signalled(b->signalled_ctx, signal);
+    redis_pool_tend(b->pool);
+    if (rc == -ECANCELED)
+        return BEAT_MS;
+    if (rc != 0) {
+        log_warn("could not report to the dashboard", log_str("error", err.text));
+        return rc == -EMEDIUMTYPE ? BEAT_MS : AFTER_ERROR_MS;
+    }
+    return BEAT_MS;
+}
+
+int beacon_start(struct beacon *b)
+{
+    return ticker_start(&b->ticker, "beacon", tick, b);
+}
+
+void beacon_stop(struct beacon *b)
+{
+    ticker_stop(&b->ticker);
+    buf_release(&b->info);
+}

@@ -1,0 +1,37 @@
+/*
+ * The beacon: keeps this worker visible to Sidekiq's dashboard and to `sluice workers`
+ * (store/presence), and takes the signals that the dashboard's Quiet and Stop buttons leave.
+ *
+ * Display only. It has nothing to do with the lease, so it may be late or fail without harm.
+ *
+ * Threads: a ticker of its own; ticks pass the gate.
+ */
+#ifndef SLUICE_WORKER_BEACON_H
+#define SLUICE_WORKER_BEACON_H
+
+#include "worker/dispatch.h"
+#include "worker/live.h"
+#include "worker/runner.h"
+#include "worker/ticker.h"
+
+struct beacon {
+    const struct store *store;
+    struct redis_pool *pool;
+    struct heartbeat *heartbeat;
+    struct dispatch *dispatch;
+    struct runner *runner;
+    struct live *live;
+    void (*signalled)(void *ctx, enum presence_signal signal);
+    void *signalled_ctx;
+    struct ticker ticker;
+    /* the ticker's own: */
+    double started_at; /* Redis' time; 0 before the first tick */
+    uint64_t conf_version;
+    struct buf info;
+    int64_t rtt_us;
+};
+
+int beacon_start(struct beacon *b) warn_unused_result; /* pointers set by the caller */
+void beacon_stop(struct beacon *b);
+
+#endif

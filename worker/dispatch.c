@@ -1,0 +1,335 @@
+#include "worker/dispatch.h"
+
+#include <assert.h>
+
+#include "base/clock.h"
+
+void dispatch_init(struct dispatch *d, int limit, void (*notify)(void *), void *ctx)
+{
+    *d = (struct dispatch){
+        .limit = limit, .suspected = true, .mean_ns = -1, .notify = notify, .notify_ctx = ctx};
+    mutex_init(&d->mutex);
+    cond_init(&d->idle_cond);
+}
+
+void dispatch_release(struct dispatch *d)
+{
+    assert(!d->head);
+    cond_release(&d->idle_cond);
+    mutex_release(&d->mutex);
+}
+
+void sleeper_init(struct sleeper *s, int thread)
+{
+    *s = (struct sleeper){.thread = thread};
+    cond_init(&s->cond);
+}
+
+void sleeper_release(struct sleeper *s)
+{
+    cond_release(&s->cond);
+}
+
+/* ---- the ready list and the stack of sleepers ---- */
+
+static void append_locked(struct dispatch *d, struct job *job)
+{
+    job->next = NULL;
+    if (d->tail)
+        d->tail->next = job;
+    else
+        d->head = job;
+    d->tail = job;
+    d->ready++;
+}
+
+static struct job *pop_locked(struct dispatch *d)
+{
+    struct job *job = d->head;
+    d->head = job->next;
+    if (!d->head)
+        d->tail = NULL;
+    job->next = NULL;
+    d->ready--;
+    return job;
+}
+
+/* Oldest first: the last of a claim was the tail of its queue. */
+static void append_claim_locked(struct dispatch *d, struct claim *claim)
+{
+    for (unsigned i = claim->n; i-- > 0;)
+        append_locked(d, &claim->jobs[i]);
+}
+
+static void wake_one_locked(struct dispatch *d)
+{
+    struct sleeper *s = d->sleepers;
+    if (!s)
+        return;
+    d->sleepers = s->below;
+    d->sleeping--;
+    d->waking++;
+    s->awake = true;
+    cond_signal(&s->cond);
+}
+
+static void wake_all_locked(struct dispatch *d)
+{
+    while (d->sleepers)
+        wake_one_locked(d);
+}
+
+static unsigned free_locked(const struct dispatch *d)
+{
+    unsigned threads = d->sleeping + d->waking;
+    return threads > d->ready ? threads - d->ready : 0;
+}
+
+static void check_idle_locked(struct dispatch *d)
+{
+    if (d->running == 0 && d->ready == 0 && d->claimers == 0)
+        cond_broadcast(&d->idle_cond);
+}
+
+/* ---- turns ---- */
+
+static unsigned ahead_locked(const struct dispatch *d)
+{
+    if (d->mean_ns < 0)
+        return 0;
+    double jobs = (double)CLAIM_AHEAD_NS / (d->mean_ns + 1);
+    return jobs > CLAIM_MAX_JOBS ? CLAIM_MAX_JOBS : (unsigned)jobs;
+}
+
+/* How many jobs a claim by one more awake thread should ask for. */
+static unsigned want_locked(const struct dispatch *d)
+{
+    if (!d->open || !d->suspected || d->claimers >= CLAIMERS_MAX)
+        return 0;
+    unsigned room = d->sleeping + d->waking + 1 + ahead_locked(d);
+    unsigned coming = d->ready + d->wanted;
+    if (coming >= room)
+        return 0;
+    unsigned want = room - coming;
+    return want > CLAIM_MAX_JOBS ? CLAIM_MAX_JOBS : want;
+}
+
+static void note_finished_locked(struct dispatch *d, struct sleeper *self, int64_t took_ns)
+{
+    if (!self->running)
+        return;
+    self->running = false;
+    d->running--;
+    /* An average that follows within some ten jobs, so that a burst of slow ones stops claiming
+     * ahead at once, and one slow job among thousands does not for long. */
+    d->mean_ns = d->mean_ns < 0 ? (double)took_ns : d->mean_ns + ((double)took_ns - d->mean_ns) / 8;
+    check_idle_locked(d);
+}
+
+enum turn dispatch_next(struct dispatch *d, struct sleeper *self, int64_t took_ns,
+                        struct job **ret_job, unsigned *ret_want)
+{
+    enum turn turn;
+    mutex_lock(&d->mutex);
+    note_finished_locked(d, self, took_ns);
+    for (;;) {
+        if (d->ended || self->thread >= d->limit) {
+            turn = TURN_END;
+            break;
+        }
+        if (d->head) {
+            *ret_job = pop_locked(d);
+            self->running = true;
+            d->running++;
+            turn = TURN_JOB;
+            if (d->ready > 0 || want_locked(d) > 0)
+                wake_one_locked(d);
+            break;
+        }
+        unsigned want = want_locked(d);
+        if (want > 0) {
+            d->claimers++;
+            d->wanted += want;
+            self->want = want;
+            *ret_want = want;
+            turn = TURN_CLAIM;
+            break;
+        }
+        self->awake = false;
+        self->below = d->sleepers;
+        d->sleepers = self;
+        d->sleeping++;
+        if (d->waker_wants_thread) {
+            d->waker_wants_thread = false;
+            mutex_unlock(&d->mutex);
+            d->notify(d->notify_ctx);
+            mutex_lock(&d->mutex);
+        }
+        while (!self->awake)
+            cond_wait_until(&self->cond, &d->mutex, CLOCK_NEVER);
+        d->waking--;
+    }
+    mutex_unlock(&d->mutex);
+    return turn;
+}
+
+void dispatch_claimed(struct dispatch *d, struct sleeper *self, struct claim *claim, bool dry)
+{
+    mutex_lock(&d->mutex);
+    d->claimers--;
+    d->wanted -= self->want;
+    self->want = 0;
+    bool notify = false;
+    if (claim) {
+        append_claim_locked(d, claim);
+        /* The caller takes one itself and the chain wakes others; the waker looks after the rest. */
+        if ((d->ready > d->sleeping + d->waking + 1 || !d->open) && !d->claimed_ahead)
+            notify = d->claimed_ahead = true;
+    } else if (dry && d->suspected) {
+        d->suspected = false;
+        notify = true;
+    }
+    check_idle_locked(d);
+    mutex_unlock(&d->mutex);
+    if (notify)
+        d->notify(d->notify_ctx);
+}
+
+int dispatch_landed(struct dispatch *d, struct claim *claim)
+{
+    mutex_lock(&d->mutex);
+    bool taken = d->open && free_locked(d) > 0;
+    if (taken) {
+        append_claim_locked(d, claim);
+        d->suspected = true;
+        wake_one_locked(d);
+    }
+    mutex_unlock(&d->mutex);
+    return taken ? 0 : -EBUSY;
+}
+
+void dispatch_adopted(struct dispatch *d, struct claim *claim)
+{
+    mutex_lock(&d->mutex);
+    append_claim_locked(d, claim);
+    wake_one_locked(d);
+    bool notify = !d->claimed_ahead;
+    d->claimed_ahead = true;
+    mutex_unlock(&d->mutex);
+    if (notify)
+        d->notify(d->notify_ctx);
+}
+
+bool dispatch_is_dry(struct dispatch *d, unsigned *ret_free)
+{
+    mutex_lock(&d->mutex);
+    bool dry = d->open && !d->suspected;
+    *ret_free = free_locked(d);
+    d->waker_wants_thread = dry && *ret_free == 0;
+    mutex_unlock(&d->mutex);
+    return dry;
+}
+
+void dispatch_suspect(struct dispatch *d)
+{
+    mutex_lock(&d->mutex);
+    d->suspected = true;
+    if (want_locked(d) > 0)
+        wake_one_locked(d);
+    mutex_unlock(&d->mutex);
+}
+
+struct job *dispatch_surplus(struct dispatch *d, bool all, int64_t *ret_recheck_ns)
+{
+    int64_t now = clock_now_ns();
+    struct job *taken = NULL;
+    mutex_lock(&d->mutex);
+    bool overdue = d->head && d->sleeping + d->waking == 0 &&
+                   now - d->head->claim->claimed_ns > SURPLUS_WAIT_NS;
+    if (all || overdue) {
+        taken = d->head;
+        d->head = d->tail = NULL;
+        d->ready = 0;
+        check_idle_locked(d);
+    }
+    /* Short jobs pass through the list between two looks; only then is it worth looking again. */
+    *ret_recheck_ns = d->head || d->claimed_ahead ? now + SURPLUS_WAIT_NS : CLOCK_NEVER;
+    d->claimed_ahead = d->head != NULL;
+    mutex_unlock(&d->mutex);
+    return taken;
+}
+
+void dispatch_open(struct dispatch *d, bool open)
+{
+    mutex_lock(&d->mutex);
+    d->open = open;
+    if (open) {
+        d->suspected = true;
+        wake_one_locked(d);
+    }
+    mutex_unlock(&d->mutex);
+    d->notify(d->notify_ctx);
+}
+
+bool dispatch_is_open(struct dispatch *d)
+{
+    mutex_lock(&d->mutex);
+    bool open = d->open;
+    mutex_unlock(&d->mutex);
+    return open;
+}
+
+void dispatch_set_limit(struct dispatch *d, int limit)
+{
+    mutex_lock(&d->mutex);
+    d->limit = limit;
+    wake_all_locked(d);
+    mutex_unlock(&d->mutex);
+}
+
+void dispatch_end(struct dispatch *d)
+{
+    mutex_lock(&d->mutex);
+    d->open = false;
+    d->ended = true;
+    wake_all_locked(d);
+    mutex_unlock(&d->mutex);
+}
+
+bool dispatch_wait_idle(struct dispatch *d, int64_t deadline_ns)
+{
+    mutex_lock(&d->mutex);
+    bool idle;
+    while (!(idle = d->running == 0 && d->ready == 0 && d->claimers == 0))
+        if (!cond_wait_until(&d->idle_cond, &d->mutex, deadline_ns))
+            break;
+    mutex_unlock(&d->mutex);
+    return idle;
+}
+
+void dispatch_pause(struct dispatch *d, struct sleeper *self, int64_t ms)
+{
+    int64_t deadline = clock_deadline_ms(ms);
+    mutex_lock(&d->mutex);
+    /* Not on the stack: a pause must not swallow the wake-up of a job that landed. */
+    self->awake = false;
+    while (!d->ended && !self->awake && cond_wait_until(&self->cond, &d->mutex, deadline))
+        ;
+    mutex_unlock(&d->mutex);
+}
+
+void dispatch_stats(struct dispatch *d, struct dispatch_stats *ret)
+{
+    mutex_lock(&d->mutex);
+    *ret = (struct dispatch_stats){
+        .ready = d->ready,
+        .running = d->running,
+        .sleeping = d->sleeping,
+        .claimers = d->claimers,
+        .limit = d->limit,
+        .open = d->open,
+        .dry = !d->suspected,
+        .mean_ns = d->mean_ns,
+    };
+    mutex_unlock(&d->mutex);
+}

@@ -1,0 +1,100 @@
+#include "worker/ending.h"
+
+static const char *error_class(const struct outcome *out)
+{
+    return out->error_class[0] ? out->error_class : "HandlerError";
+}
+
+static enum ending decide(const struct run *run, const struct outcome *out, double now,
+                          double *ret_delay_s)
+{
+    if (out->kind == OUTCOME_DONE)
+        return ENDING_DONE;
+    if (out->kind == OUTCOME_DEAD)
+        return ENDING_DEAD;
+    int64_t handler_retry = run->handler ? run->handler->conf->retry : -1;
+    switch (envelope_fate(&run->envelope, handler_retry, now, ret_delay_s)) {
+    case JOB_FATE_RETRY:
+        return ENDING_RETRY;
+    case JOB_FATE_DEAD:
+        return ENDING_DEAD;
+    case JOB_FATE_DROP:
+        return ENDING_DROPPED;
+    }
+    return ENDING_DEAD;
+}
+
+static const char *state_of(enum ending ending)
+{
+    switch (ending) {
+    case ENDING_DONE:
+        return "completed";
+    case ENDING_RETRY:
+        return "retrying";
+    case ENDING_DEAD:
+        return "dead";
+    case ENDING_DROPPED:
+    case ENDING_NO_MEMORY:
+        break;
+    }
+    return "failed";
+}
+
+/* The record of a tracked job, and the final event of a stream (none while it will be retried). */
+static int add_record(const struct run *run, const struct outcome *out, enum ending ending,
+                      double now, struct settlement *end)
+{
+    if (!run->tracked && !run_has_stream(run))
+        return 0;
+    struct record *r = record_new(run->shown.jid, run->ttl_s);
+    if (!r)
+        return -ENOMEM;
+    end->record = r;
+    if (run_has_stream(run) && ending != ENDING_RETRY)
+        buf_printf(&r->event, "{\"type\":\"status\",\"status\":\"%s\"}", state_of(ending));
+    if (!run->tracked)
+        return 0;
+    record_add(r, "state", "%s", state_of(ending));
+    record_add(r, "attempt", "%lld", (long long)run->shown.attempt);
+    record_add(r, "finished_at", "%.6f", now);
+    record_add(r, "duration_s", "%.6f", now - run->started_at);
+    if (ending == ENDING_DONE) {
+        record_add_slice(r, "result", out->result.n > 0 ? buf_slice(&out->result) : slice_of("null"));
+    } else {
+        record_add(r, "error_class", "%s", error_class(out));
+        record_add_slice(r, "error", buf_slice(&out->message));
+    }
+    return 0;
+}
+
+enum ending ending_plan(const struct run *run, const struct outcome *out, double now,
+                        struct settlement **ret_end)
+{
+    double delay_s = 0;
+    enum ending ending = decide(run, out, now, &delay_s);
+    *ret_end = NULL;
+    if (ending == ENDING_DONE && !run->tracked && !run_has_stream(run))
+        return ENDING_DONE; /* the plain ack, which costs nothing here */
+
+    enum settle_where where = ending == ENDING_RETRY  ? SETTLE_RETRY
+                              : ending == ENDING_DEAD ? SETTLE_DEAD
+                                                      : SETTLE_DROP;
+    struct settlement *end =
+        settlement_new(where, ending == ENDING_DONE ? SETTLE_PROCESSED : SETTLE_FAILED);
+    if (!end)
+        return ENDING_NO_MEMORY;
+    end->ack = ending == ENDING_DONE;
+    end->delay_s = delay_s;
+    int rc = add_record(run, out, ending, now, end);
+    if (rc == 0 && (ending == ENDING_RETRY || ending == ENDING_DEAD))
+        rc = envelope_put_failure(&run->envelope, run->shown.queue, error_class(out),
+                                  buf_slice(&out->message), now, &end->payload);
+    if (rc == 0)
+        rc = buf_error(&end->payload);
+    if (rc != 0) {
+        settlement_free(end);
+        return ENDING_NO_MEMORY;
+    }
+    *ret_end = end;
+    return ending;
+}

@@ -1,0 +1,138 @@
+#include "handlers/child.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { PARENT, CHILD }; /* whose end of a pipe */
+
+/* A pipe for one of the child's descriptors: our end does not block, its end does. */
+static int open_pipe(int child_fd, int ends[2])
+{
+    int fds[2];
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return -errno;
+    bool child_reads = child_fd == STDIN_FILENO;
+    ends[PARENT] = child_reads ? fds[1] : fds[0];
+    ends[CHILD] = child_reads ? fds[0] : fds[1];
+    if (fcntl(ends[PARENT], F_SETFL, O_NONBLOCK) < 0)
+        return -errno;
+    return 0;
+}
+
+static int set_attributes(posix_spawnattr_t *attr)
+{
+    sigset_t none, all;
+    (void)sigemptyset(&none); /* these two cannot fail */
+    (void)sigfillset(&all);
+    int rc = posix_spawnattr_setsigmask(attr, &none);
+    if (rc == 0)
+        rc = posix_spawnattr_setsigdefault(attr, &all);
+    if (rc == 0)
+        rc = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
+                                                POSIX_SPAWN_SETSIGDEF);
+    return rc;
+}
+
+static int set_actions(posix_spawn_file_actions_t *actions, int pipes[3][2], const char *workdir)
+{
+    int rc = 0;
+    for (int fd = 0; fd < 3 && rc == 0; fd++)
+        rc = posix_spawn_file_actions_adddup2(actions, pipes[fd][CHILD], fd);
+#if __GLIBC_PREREQ(2, 34)
+    /* All of ours are close-on-exec; a library or a plugin may have opened others. */
+    if (rc == 0)
+        rc = posix_spawn_file_actions_addclosefrom_np(actions, 3);
+#endif
+    if (rc == 0 && workdir)
+        rc = posix_spawn_file_actions_addchdir_np(actions, workdir);
+    return rc;
+}
+
+static int spawn(char *const *argv, char *const *env, const char *workdir, int pipes[3][2],
+                 pid_t *ret)
+{
+    posix_spawnattr_t attr;
+    posix_spawn_file_actions_t actions;
+    int rc = posix_spawnattr_init(&attr);
+    if (rc != 0)
+        return -rc;
+    rc = posix_spawn_file_actions_init(&actions);
+    if (rc == 0) {
+        rc = set_attributes(&attr);
+        if (rc == 0)
+            rc = set_actions(&actions, pipes, workdir);
+        if (rc == 0)
+            rc = posix_spawnp(ret, argv[0], &actions, &attr, argv, env);
+        (void)posix_spawn_file_actions_destroy(&actions); /* frees memory, always succeeds */
+    }
+    (void)posix_spawnattr_destroy(&attr); /* likewise */
+    return -rc;
+}
+
+int child_spawn(char *const *argv, char *const *env, const char *workdir, struct child *ret)
+{
+    int pipes[3][2] = {{-1, -1}, {-1, -1}, {-1, -1}};
+    pid_t pid = -1;
+    int rc = 0;
+    for (int fd = 0; fd < 3 && rc == 0; fd++)
+        rc = open_pipe(fd, pipes[fd]);
+    if (rc == 0)
+        rc = spawn(argv, env, workdir, pipes, &pid);
+    for (int fd = 0; fd < 3; fd++) {
+        child_close_pipe(&pipes[fd][CHILD]);
+        if (rc < 0)
+            child_close_pipe(&pipes[fd][PARENT]);
+    }
+    if (rc < 0)
+        return rc;
+    *ret = (struct child){
+        .pid = pid,
+        .pidfd = (int)syscall(SYS_pidfd_open, pid, 0), /* close-on-exec by nature */
+        .in = pipes[STDIN_FILENO][PARENT],
+        .out = pipes[STDOUT_FILENO][PARENT],
+        .err = pipes[STDERR_FILENO][PARENT],
+    };
+    return 0;
+}
+
+bool child_error_passes(int code)
+{
+    return code == -EAGAIN || code == -ENOMEM || code == -EMFILE || code == -ENFILE;
+}
+
+void child_signal(const struct child *c, int sig)
+{
+    (void)kill(-c->pid, sig); /* the leader is not reaped yet, so the group exists */
+}
+
+bool child_exited(const struct child *c, siginfo_t *ret)
+{
+    siginfo_t info = {0};
+    if (waitid(P_PID, (id_t)c->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+        info = (siginfo_t){0}; /* somebody reaped it: it is gone, how is unknown */
+    else if (info.si_pid == 0)
+        return false;
+    *ret = info;
+    return true;
+}
+
+void child_close_pipe(int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd); /* a pipe has nothing to flush */
+    *fd = -1;
+}
+
+void child_end(struct child *c)
+{
+    child_signal(c, SIGKILL);
+    while (waitid(P_PID, (id_t)c->pid, &(siginfo_t){0}, WEXITED) < 0 && errno == EINTR)
+        continue;
+    child_close_pipe(&c->pidfd);
+    child_close_pipe(&c->in);
+    child_close_pipe(&c->out);
+    child_close_pipe(&c->err);
+}

@@ -1,0 +1,55 @@
+/*
+ * A child process with pipes on its stdin, stdout and stderr.
+ *
+ * It starts by posix_spawn, never by fork: in a process with a hundred threads a fork copies page
+ * tables and locks held by others. It leads a session, and thus a process group, of its own: a
+ * signal sent to it reaches what it started too, and neither a terminal's Ctrl-C nor its job
+ * control reach it. Signal mask and dispositions are reset (the worker ignores SIGPIPE and blocks
+ * everything in its threads), and descriptors other than 0–2 are closed.
+ *
+ * Its end is told by the kernel, not by the end of a pipe, which a grandchild may hold open.
+ * Between the exit and child_end() the leader stays a zombie, so that its id cannot be given to
+ * somebody else: that makes signals to the group safe. A process that has left the group (a daemon
+ * that called setsid) is out of reach; it only loses its pipes.
+ *
+ * Threads: a child belongs to one thread; any number of threads may have one. Requirements: the
+ * caller's own descriptors 0–2 are open, and SIGCHLD is not ignored (else the kernel reaps).
+ */
+#ifndef SLUICE_WORKER_HANDLERS_CHILD_H
+#define SLUICE_WORKER_HANDLERS_CHILD_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+struct child {
+    pid_t pid;
+    int pidfd; /* readable once it has exited; -1 when none could be had: ask child_exited() */
+    int in;    /* write end of its stdin; this and the next two do not block; -1 when closed */
+    int out;   /* read ends */
+    int err;
+};
+
+/* Starts argv (argv[0] is searched in PATH when it has no slash) with env in workdir (NULL: the
+ * caller's). A relative path in argv[0] is relative to workdir. */
+int child_spawn(char *const *argv, char *const *env, const char *workdir,
+                struct child *ret) warn_unused_result;
+
+/* Whether a failure to spawn passes by itself: no descriptor, process or memory left. */
+bool child_error_passes(int code);
+
+/* Sends a signal to the whole group. */
+void child_signal(const struct child *c, int sig);
+
+/* Whether it has exited, and how (si_code, si_status). Neither waits nor reaps. */
+bool child_exited(const struct child *c, siginfo_t *ret);
+
+/* Closes one of its pipes, if that is still open. */
+void child_close_pipe(int *fd);
+
+/* Kills what is left of the group, reaps the leader (waiting for it) and closes everything. */
+void child_end(struct child *c);
+
+#endif

@@ -1,0 +1,262 @@
+#include "worker/reaper.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "job/envelope.h"
+#include "store/claim.h"
+#include "store/lease.h"
+
+enum { SWEEP_MS = 4000, SWEEP_JITTER_MS = 1000, AFTER_ERROR_MS = 1000, TAKE_MS = 2000 };
+
+struct doubt {
+    uint64_t seq;
+    int64_t since_ns;
+};
+
+/* ---- recovery of others ---- */
+
+/* One that kills its workers: to dead, with the cause. Counts it when that was written. */
+static int bury(struct reaper *r, struct redis_conn *conn, const char *identity,
+                const struct suspect *suspect, unsigned *buried, struct err *err)
+{
+    struct settle_batch batch = {0};
+    struct buf payload = {0}, cause = {0};
+    struct envelope e;
+    int8_t result = SETTLE_LOST;
+    double now = heartbeat_redis_now(r->heartbeat);
+    buf_printf(&cause, "its worker died while it was claimed, %d times; the last was %s",
+               STORE_DELIVERIES_ALLOWED + 1, identity);
+    bool is_job = envelope_parse(suspect->payload, &e, NULL) == 0;
+    int rc = 0;
+    if (is_job) {
+        char queue[JOB_QUEUE_MAX + 1];
+        (void)snprintf(queue, sizeof queue, "%.*s", (int)suspect->queue.n, suspect->queue.p);
+        rc = envelope_put_failure(&e, queue, "WorkerDied", buf_slice(&cause), now, &payload);
+        log_error("a job is dead: its workers died", log_str("jid", e.jid),
+                  log_str("class", e.klass), log_str("error", buf_str(&cause)));
+        envelope_release(&e);
+    } else {
+        buf_put(&payload, suspect->payload);
+    }
+    if (rc == 0)
+        rc = buf_error(&payload);
+    if (rc == 0) {
+        settle_begin(&batch, r->store, identity, now);
+        settle_move(&batch, suspect->seq, suspect->index, SETTLE_DEAD, SETTLE_FAILED, 0, NULL,
+                    buf_slice(&payload));
+        rc = store_settle(conn, &batch, &result, err);
+        settle_release(&batch);
+    }
+    if (result == SETTLE_WRITTEN)
+        (*buried)++;
+    buf_release(&payload);
+    buf_release(&cause);
+    return rc;
+}
+
+static int recover_one(struct reaper *r, struct redis_conn *conn, const char *identity,
+                       struct err *err)
+{
+    struct recovered got;
+    uint64_t moved = 0;
+    unsigned buried;
+    enum recover_state state;
+    do {
+        buried = 0;
+        int rc = store_recover(r->store, conn, identity, &got, err);
+        if (rc != 0)
+            return rc;
+        moved += got.moved;
+        state = got.state;
+        for (size_t i = 0; rc == 0 && i < got.nsuspects; i++) {
+            struct suspect s = recovered_suspect(&got, i);
+            rc = bury(r, conn, identity, &s, &buried, err);
+        }
+        for (size_t i = 0; i < got.nwrong; i++)
+            log_error("jobs of a dead worker cannot go back: their queue's key is no list",
+                      log_str("worker", identity), log_slice("queue", recovered_wrong(&got, i)));
+        reply_free(got.reply);
+        atomic_fetch_add(&r->buried, buried);
+        if (rc != 0)
+            return rc;
+    } while (state == RECOVER_MORE || buried > 0);
+    atomic_fetch_add(&r->recovered, moved);
+    if (state != RECOVER_ALIVE)
+        log_warn("a worker is dead; its jobs went back to their queues",
+                 log_str("worker", identity), log_int("jobs", (int64_t)moved));
+    if (moved > 0)
+        dispatch_suspect(r->dispatch);
+    return 0;
+}
+
+static int sweep(struct reaper *r, struct redis_conn *conn, struct err *err)
+{
+    char **ids = NULL;
+    size_t n = 0;
+    int rc = store_lapsed_workers(r->store, conn, &ids, &n, err);
+    for (size_t i = 0; i < n; i++) {
+        if (rc == 0)
+            rc = recover_one(r, conn, ids[i], err);
+        free(ids[i]);
+    }
+    free(ids);
+    return rc;
+}
+
+/* ---- our own books ---- */
+
+/* True when an unknown claim has been empty for so long that no ghost can fill it any more. */
+static bool doubt_is_settled(struct reaper *r, uint64_t seq)
+{
+    int64_t now = clock_now_ns();
+    for (size_t i = 0; i < r->ndoubts; i++)
+        if (r->doubts[i].seq == seq)
+            return now - r->doubts[i].since_ns > r->heartbeat->lease_ns;
+    struct doubt *doubts = realloc(r->doubts, (r->ndoubts + 1) * sizeof *doubts);
+    if (doubts) {
+        r->doubts = doubts;
+        r->doubts[r->ndoubts++] = (struct doubt){seq, now};
+    }
+    return false;
+}
+
+static void forget_doubt(struct reaper *r, uint64_t seq)
+{
+    for (size_t i = 0; i < r->ndoubts; i++)
+        if (r->doubts[i].seq == seq) {
+            r->doubts[i] = r->doubts[--r->ndoubts];
+            return;
+        }
+}
+
+/* A claim whose number is now known again; takes the elements over. */
+static void adopt(struct reaper *r, const struct claim_entry *entry, struct reply *elements)
+{
+    unsigned live = 0, at = 0;
+    for (size_t i = 0; i < reply_count(elements); i++)
+        live += !store_is_tombstone(reply_str(reply_at(elements, i)));
+    struct claim *claim = NULL;
+    if (live > 0)
+        claim = claim_new(entry->seq, heartbeat_generation(r->heartbeat), entry->queue, live,
+                          elements);
+    if (!claim) {
+        inflight_end(r->inflight, entry->seq);
+        reply_free(elements);
+        return;
+    }
+    for (size_t i = 0; i < reply_count(elements); i++) {
+        struct slice payload = reply_str(reply_at(elements, i));
+        if (store_is_tombstone(payload))
+            continue;
+        claim->jobs[at].index = (unsigned)i;
+        claim->jobs[at++].payload = payload;
+    }
+    atomic_fetch_add(&r->adopted, live);
+    log_warn("claimed jobs of a lost reply were found", log_str("queue", entry->queue),
+             log_int("jobs", live));
+    dispatch_adopted(r->dispatch, claim);
+}
+
+static int check_claim(struct reaper *r, struct redis_conn *conn, const struct claim_entry *entry,
+                       struct err *err)
+{
+    if (!inflight_adopt(r->inflight, entry->seq))
+        return 0; /* known */
+    struct reply *elements = NULL;
+    int rc = store_claim_read(r->store, conn, entry->seq, &elements, err);
+    if (rc == 0 && reply_count(elements) > 0) {
+        forget_doubt(r, entry->seq);
+        adopt(r, entry, elements);
+        return 0;
+    }
+    reply_free(elements);
+    if (rc == 0 && doubt_is_settled(r, entry->seq)) {
+        rc = store_claim_forget(r->store, conn, entry->seq, err);
+        forget_doubt(r, entry->seq);
+    }
+    inflight_end(r->inflight, entry->seq);
+    return rc;
+}
+
+/* Doubts about claims that are no longer in the registry are over. */
+static void drop_stale_doubts(struct reaper *r, const struct claim_entry *entries, size_t n)
+{
+    for (size_t i = r->ndoubts; i-- > 0;) {
+        size_t at = 0;
+        while (at < n && entries[at].seq != r->doubts[i].seq)
+            at++;
+        if (at == n)
+            r->doubts[i] = r->doubts[--r->ndoubts];
+    }
+}
+
+static int reconcile(struct reaper *r, struct redis_conn *conn, struct err *err)
+{
+    struct claim_entry *entries = NULL;
+    size_t n = 0;
+    int rc = store_claims(r->store, conn, &entries, &n, err);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = check_claim(r, conn, &entries[i], err);
+    if (rc == 0)
+        drop_stale_doubts(r, entries, n);
+    claim_entries_free(entries, n);
+    return rc;
+}
+
+/* ---- the ticker ---- */
+
+static int64_t tick(void *ctx)
+{
+    struct reaper *r = ctx;
+    struct redis_conn *conn = NULL;
+    struct err err = {""};
+    bool books = atomic_exchange(&r->reconcile, false) || r->ndoubts > 0 ||
+                 heartbeat_registered(r->heartbeat) > inflight_count(r->inflight);
+    bool due = clock_now_ns() >= r->next_sweep_ns;
+    if (!heartbeat_fresh(r->heartbeat) || (!books && !due)) {
+        if (books)
+            atomic_store(&r->reconcile, true);
+        return AFTER_ERROR_MS;
+    }
+    int rc = redis_pool_take(r->pool, clock_deadline_ms(TAKE_MS), &conn, &err);
+    if (rc == 0 && books)
+        rc = reconcile(r, conn, &err);
+    if (rc == 0 && due && heartbeat_calm(r->heartbeat))
+        rc = sweep(r, conn, &err);
+    if (conn)
+        redis_pool_give(r->pool, conn);
+    if (rc != 0) {
+        if (books)
+            atomic_store(&r->reconcile, true);
+        if (rc != -ECANCELED)
+            log_warn("could not look after dead workers", log_str("error", err.text));
+        return AFTER_ERROR_MS;
+    }
+    if (due)
+        r->next_sweep_ns =
+            clock_deadline_ms(SWEEP_MS + (int64_t)random_below(SWEEP_JITTER_MS));
+    return SWEEP_MS / 4;
+}
+
+int reaper_start(struct reaper *r)
+{
+    return ticker_start(&r->ticker, "reaper", tick, r);
+}
+
+void reaper_stop(struct reaper *r)
+{
+    ticker_stop(&r->ticker);
+    free(r->doubts);
+    r->doubts = NULL;
+}
+
+void reaper_reconcile(void *reaper)
+{
+    struct reaper *r = reaper;
+    atomic_store(&r->reconcile, true);
+    ticker_wake(&r->ticker);
+}

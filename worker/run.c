@@ -1,0 +1,105 @@
+#include "worker/run.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define FLUSH_NS (30 * NS_PER_S) /* the longest an end waits for the output before it */
+
+void run_begin(struct run *run, struct streamer *s, const struct stream_target *target, bool stream)
+{
+    run->stop_fd = -1;
+    atomic_init(&run->stop, RUN_GOES_ON);
+    output_init(&run->output, s, target, stream);
+}
+
+void run_finish_output(struct run *run)
+{
+    int rc = output_close(&run->output, clock_now_ns() + FLUSH_NS);
+    if (rc != 0 && rc != -ESTALE)
+        log_warn("output of a job is incomplete", log_str("jid", run->shown.jid),
+                 log_str("class", run->shown.klass), log_str("error", err_phrase(rc)));
+    if (rc == -ESTALE)
+        atomic_store(&run->stop, RUN_LOST);
+}
+
+void run_end(struct run *run)
+{
+    if (run->stop_fd >= 0)
+        (void)close(run->stop_fd);
+    output_release(&run->output);
+    buf_release(&run->payload);
+}
+
+bool run_has_stream(const struct run *run)
+{
+    return run->output.enabled && (run->tracked || atomic_load(&run->output.emitted) > 0);
+}
+
+void run_stop_locked(struct run *run, enum run_stop reason)
+{
+    int none = RUN_GOES_ON;
+    if (!atomic_compare_exchange_strong(&run->stop, &none, (int)reason))
+        return;
+    if (run->stop_fd >= 0) {
+        uint64_t one = 1;
+        ssize_t n = write(run->stop_fd, &one, sizeof one);
+        (void)n; /* a counter of 1 always fits */
+    }
+}
+
+/* ---- what handlers call ---- */
+
+static enum run_stop op_stop(struct run *run)
+{
+    int stop = atomic_load_explicit(&run->stop, memory_order_relaxed);
+    if (stop == RUN_GOES_ON && run->shown.deadline_ns != CLOCK_NEVER &&
+        clock_now_ns() >= run->shown.deadline_ns)
+        return RUN_TIMEOUT;
+    return (enum run_stop)stop;
+}
+
+static bool should_stop(void *run)
+{
+    return op_stop(run) != RUN_GOES_ON;
+}
+
+static int op_emit(struct run *run, struct slice text)
+{
+    int rc = output_emit(&run->output, text, should_stop, run);
+    if (rc == -ESTALE) {
+        mutex_lock(&run->slot->mutex);
+        run_stop_locked(run, RUN_LOST);
+        mutex_unlock(&run->slot->mutex);
+    }
+    /* A full stream is no reason to end the job; the cut is marked in the stream itself. */
+    return rc == -EFBIG ? 0 : rc == 0 ? 0 : -ECANCELED;
+}
+
+static int op_stop_fd(struct run *run)
+{
+    mutex_lock(&run->slot->mutex);
+    if (run->stop_fd < 0) {
+        run->stop_fd = eventfd(atomic_load(&run->stop) != RUN_GOES_ON, EFD_CLOEXEC | EFD_NONBLOCK);
+    }
+    int fd = run->stop_fd;
+    mutex_unlock(&run->slot->mutex);
+    return fd;
+}
+
+static void op_log(struct run *run, int level, struct slice text)
+{
+    static const enum log_level levels[] = {LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR};
+    enum log_level l = levels[level < 0 ? 0 : level > 3 ? 3 : level];
+    log_at(l, "handler says", log_str("jid", run->shown.jid), log_str("class", run->shown.klass),
+           log_slice("text", text));
+}
+
+const struct run_ops run_ops = {
+    .emit = op_emit,
+    .stop = op_stop,
+    .stop_fd = op_stop_fd,
+    .log = op_log,
+};

@@ -1,0 +1,49 @@
+/*
+ * One run: a job on its executor, as its handler sees it (handlers/handler.h, `struct run_ops`)
+ * and as others can stop it.
+ *
+ * Threads: the run belongs to its executor. `stop` may be set by others under the slot's mutex;
+ * a handler reads it without.
+ */
+#ifndef SLUICE_WORKER_RUN_H
+#define SLUICE_WORKER_RUN_H
+
+#include <stdatomic.h>
+
+#include "base/json.h"
+#include "handlers/handler.h"
+#include "job/envelope.h"
+#include "worker/output.h"
+#include "worker/runner.h"
+
+struct run {
+    struct envelope envelope;
+    struct handler *handler; /* NULL when there is none for the class */
+    struct run_job shown;
+    struct buf payload; /* the completed payload, when the job's own lacked something */
+    struct output output;
+    struct slot *slot;
+    int64_t started_ns; /* monotonic */
+    double started_at;  /* Redis' time */
+    bool tracked;
+    int64_t ttl_s;
+    bool given_back;  /* guarded by the slot's mutex */
+    int stop_fd;      /* guarded by the slot's mutex; -1 until a handler asked for it */
+    atomic_int stop;  /* enum run_stop */
+};
+
+extern const struct run_ops run_ops;
+
+void run_begin(struct run *run, struct streamer *s, const struct stream_target *target,
+               bool stream);
+/* Waits until the output is in Redis (bounded), before the end may be recorded. */
+void run_finish_output(struct run *run);
+void run_end(struct run *run);
+
+/* True when the run has a stream that wants a final event. */
+bool run_has_stream(const struct run *run);
+
+/* Sets the reason unless there is one already, and wakes a handler that waits. */
+void run_stop_locked(struct run *run, enum run_stop reason);
+
+#endif

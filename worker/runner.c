@@ -1,0 +1,323 @@
+#include "worker/runner.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "job/envelope.h"
+#include "worker/ending.h"
+#include "worker/run.h"
+
+#define START_RECORD_NS (2 * NS_PER_S) /* wait at the gate to record a start */
+
+int runner_init(struct runner *r, int nslots)
+{
+    r->slots = calloc((size_t)nslots, sizeof *r->slots);
+    if (!r->slots)
+        return -ENOMEM;
+    r->nslots = nslots;
+    for (int i = 0; i < nslots; i++)
+        mutex_init(&r->slots[i].mutex);
+    return 0;
+}
+
+void runner_release(struct runner *r)
+{
+    for (int i = 0; i < r->nslots; i++)
+        mutex_release(&r->slots[i].mutex);
+    free(r->slots);
+}
+
+/* ---- ends without a run ---- */
+
+static void submit(struct runner *r, struct job *job, struct settlement *end)
+{
+    job->end = end;
+    settler_submit(r->settler, job);
+}
+
+/* Not a job: the raw bytes go to dead. */
+static void bury_malformed(struct runner *r, struct job *job, const struct err *why)
+{
+    struct settlement *end = settlement_new(SETTLE_DEAD, SETTLE_FAILED);
+    if (!end) {
+        settler_abandon(r->settler, job); /* still claimed: it is adopted again */
+        return;
+    }
+    atomic_fetch_add(&r->malformed, 1);
+    log_error("not a job: moved to dead", log_str("queue", job->claim->queue),
+              log_str("error", why->text), log_int("bytes", (int64_t)job->payload.n));
+    submit(r, job, end);
+}
+
+static bool is_expired(struct runner *r, const struct envelope *e)
+{
+    return e->expires_at != 0 && heartbeat_redis_now(r->heartbeat) > e->expires_at;
+}
+
+/* ---- one run ---- */
+
+/* The payload as handlers see it: with its jid and queue inside. */
+static int complete_payload(struct run *run, const char *queue)
+{
+    struct envelope *e = &run->envelope;
+    run->shown.payload = e->payload;
+    if (!e->jid_is_new && e->queue)
+        return 0;
+    struct buf jid = {0}, name = {0};
+    buf_printf(&jid, "\"%s\"", e->jid);
+    json_put_string(&name, slice_of(queue), SIZE_MAX);
+    struct splice splices[2];
+    int n = 0;
+    if (e->jid_is_new)
+        splices[n++] = (struct splice){"jid", buf_slice(&jid)};
+    if (!e->queue)
+        splices[n++] = (struct splice){"queue", buf_slice(&name)};
+    int rc = envelope_splice(e->payload, splices, n, &run->payload);
+    run->shown.payload = buf_slice(&run->payload);
+    buf_release(&jid);
+    buf_release(&name);
+    return rc;
+}
+
+static void record_start(struct runner *r, struct run *run)
+{
+    struct redis_conn *conn = NULL;
+    struct record *start = record_new(run->shown.jid, run->ttl_s);
+    if (!start)
+        return;
+    record_add(start, "state", "running");
+    record_add_slice(start, "queue", slice_of(run->shown.queue));
+    record_add_slice(start, "class", slice_of(run->shown.klass));
+    record_add(start, "attempt", "%lld", (long long)run->shown.attempt);
+    record_add_slice(start, "worker", slice_of(store_identity(r->store)));
+    record_add(start, "started_at", "%.6f", run->started_at);
+    struct err err = {""};
+    int rc = redis_pool_take(r->pool, clock_now_ns() + START_RECORD_NS, &conn, &err);
+    if (rc == 0) {
+        rc = store_job_set(r->store, conn, start->jid, start->ttl_s, start->fields, start->n, &err);
+        redis_pool_give(r->pool, conn);
+    }
+    if (rc != 0)
+        log_warn("the start of a job was not recorded", log_str("jid", run->shown.jid),
+                 log_str("class", run->shown.klass), log_str("error", err.text));
+    record_free(start);
+}
+
+static int prepare(struct runner *r, struct run *run, struct job *job, struct conf *conf)
+{
+    struct envelope *e = &run->envelope;
+    const struct conf_handler *hc = run->handler ? run->handler->conf : NULL;
+    double timeout_s = e->timeout_s > 0 ? e->timeout_s : hc ? hc->timeout_s : 0;
+    run->shown = (struct run_job){
+        .jid = e->jid,
+        .klass = e->klass,
+        .queue = job->claim->queue,
+        .args = e->args,
+        .attempt = envelope_attempt(e),
+        .timeout_ms = (int64_t)(timeout_s * 1000),
+        .deadline_ns = timeout_s > 0 ? run->started_ns + (int64_t)(timeout_s * (double)NS_PER_S)
+                                     : CLOCK_NEVER,
+        .traceparent = e->traceparent,
+    };
+    run->tracked = e->track || (hc && hc->track);
+    run->ttl_s = (int64_t)conf->stream_ttl;
+    run_begin(run, r->streamer,
+              &(struct stream_target){.jid = e->jid,
+                                      .seq = job->claim->seq,
+                                      .index = job->index,
+                                      .ttl_s = run->ttl_s,
+                                      .max_events = conf->stream_max_events},
+              hc ? hc->stream : true);
+    return complete_payload(run, job->claim->queue);
+}
+
+static void call_handler(struct run *run, struct outcome *out)
+{
+    if (run->handler)
+        run->handler->kind->run(run->handler, &run->shown, run, &run_ops, out);
+    else
+        outcome_fail(out, OUTCOME_FAILED, "NoHandler", "no handler for class \"%s\"",
+                     run->shown.klass);
+}
+
+static void show(struct slot *slot, struct run *run)
+{
+    mutex_lock(&slot->mutex);
+    slot->run = run;
+    mutex_unlock(&slot->mutex);
+}
+
+/* Takes the run out of sight. True when its job was given back meanwhile. */
+static bool hide(struct slot *slot)
+{
+    mutex_lock(&slot->mutex);
+    bool given_back = slot->run->given_back;
+    slot->run = NULL;
+    mutex_unlock(&slot->mutex);
+    return given_back;
+}
+
+static void end_run(struct runner *r, struct run *run, struct job *job, struct outcome *out,
+                    bool given_back)
+{
+    int64_t ms = (clock_now_ns() - run->started_ns) / NS_PER_MS;
+    struct log_field jid = log_str("jid", run->shown.jid);
+    struct log_field klass = log_str("class", run->shown.klass);
+    if (given_back || atomic_load(&run->stop) == RUN_LOST) {
+        log_warn(given_back ? "job was given back to its queue" : "job is no longer ours", jid,
+                 klass, log_int("ms", ms));
+        settler_abandon(r->settler, job);
+        return;
+    }
+    struct settlement *end = NULL;
+    enum ending ending = ending_plan(run, out, heartbeat_redis_now(r->heartbeat), &end);
+    struct log_field queue = log_str("queue", run->shown.queue);
+    struct log_field error = log_slice("error", buf_slice(&out->message));
+    struct log_field attempt = log_int("attempt", run->shown.attempt);
+    switch (ending) {
+    case ENDING_DONE:
+        atomic_fetch_add_explicit(&r->done, 1, memory_order_relaxed);
+        log_debug("job done", jid, klass, queue, attempt, log_int("ms", ms));
+        break;
+    case ENDING_RETRY:
+        atomic_fetch_add(&r->failed, 1);
+        log_warn("job failed; it will be retried", jid, klass, queue, attempt, error,
+                 log_int("ms", ms), log_real("retry_in_s", end->delay_s));
+        break;
+    case ENDING_DEAD:
+        atomic_fetch_add(&r->dead, 1);
+        log_error("job is dead", jid, klass, queue, attempt, error, log_int("ms", ms));
+        break;
+    case ENDING_DROPPED:
+        atomic_fetch_add(&r->failed, 1);
+        log_error("job failed and is dropped, as it asked for", jid, klass, queue, attempt, error,
+                  log_int("ms", ms));
+        break;
+    case ENDING_NO_MEMORY:
+        log_error("no memory to settle a job: it runs again", jid, klass, queue);
+        settler_abandon(r->settler, job);
+        return;
+    }
+    submit(r, job, end);
+}
+
+static int64_t run_parsed(struct runner *r, struct slot *slot, struct job *job, struct run *run)
+{
+    struct outcome out = {.kind = OUTCOME_DONE};
+    struct registry *registry = live_registry(r->live);
+    struct conf *conf = live_conf(r->live, NULL);
+    run->handler = registry_find(registry, run->envelope.klass);
+    run->started_ns = clock_now_ns();
+    run->started_at = heartbeat_redis_now(r->heartbeat);
+    run->slot = slot;
+
+    int rc = prepare(r, run, job, conf);
+    show(slot, run);
+    if (rc == 0 && run->tracked)
+        record_start(r, run);
+    if (rc == 0)
+        call_handler(run, &out);
+    else
+        outcome_fail(&out, OUTCOME_FAILED, "NoMemory", "no memory to run the job");
+    int64_t took_ns = clock_now_ns() - run->started_ns;
+    run_finish_output(run);
+    bool given_back = hide(slot);
+    end_run(r, run, job, &out, given_back);
+
+    run_end(run);
+    outcome_release(&out);
+    conf_unref(conf);
+    registry_unref(registry);
+    return took_ns;
+}
+
+int64_t runner_run(struct runner *r, int slot, struct job *job)
+{
+    struct run run = {0};
+    struct err err = {""};
+    /* After a pause nobody may start what others may have been given meanwhile. */
+    if (!heartbeat_fresh(r->heartbeat))
+        (void)heartbeat_wait_fresh(r->heartbeat, CLOCK_NEVER);
+    if (job->claim->generation != heartbeat_generation(r->heartbeat) ||
+        !heartbeat_fresh(r->heartbeat)) {
+        job_log(LOG_WARN, "a claimed job was not started: the lease had lapsed", job);
+        settler_abandon(r->settler, job);
+        return 0;
+    }
+    int rc = envelope_parse(job->payload, &run.envelope, &err);
+    if (rc == -EBADMSG) {
+        bury_malformed(r, job, &err);
+        return 0;
+    }
+    if (rc != 0) {
+        settler_abandon(r->settler, job);
+        return 0;
+    }
+    int64_t took_ns = 0;
+    if (is_expired(r, &run.envelope)) {
+        atomic_fetch_add(&r->expired, 1);
+        job_log(LOG_WARN, "job has expired and is dropped", job);
+        submit(r, job, NULL);
+    } else {
+        took_ns = run_parsed(r, &r->slots[slot], job, &run);
+    }
+    envelope_release(&run.envelope);
+    return took_ns;
+}
+
+/* ---- seen from outside ---- */
+
+void runner_stop_all(struct runner *r, enum run_stop reason, bool give_back)
+{
+    for (int i = 0; i < r->nslots; i++) {
+        struct slot *slot = &r->slots[i];
+        mutex_lock(&slot->mutex);
+        if (slot->run) {
+            slot->run->given_back = slot->run->given_back || give_back;
+            run_stop_locked(slot->run, reason);
+        }
+        mutex_unlock(&slot->mutex);
+    }
+}
+
+int runner_jobs(struct runner *r, struct presence_job *ret, int max)
+{
+    int n = 0;
+    for (int i = 0; i < r->nslots && n < max; i++) {
+        struct slot *slot = &r->slots[i];
+        mutex_lock(&slot->mutex);
+        const struct run *run = slot->run;
+        if (run) {
+            struct slice payload = run->shown.payload;
+            char *bytes = malloc(payload.n + 1);
+            ret[n] = (struct presence_job){
+                .thread = i,
+                .queue = strdup(run->shown.queue),
+                .jid = strdup(run->shown.jid),
+                .klass = strdup(run->shown.klass),
+                .payload = {bytes, payload.n},
+                .started_at = run->started_at,
+            };
+            if (bytes)
+                memcpy(bytes, payload.p, payload.n);
+            if (ret[n].queue && ret[n].jid && ret[n].klass && bytes)
+                n++;
+            else
+                runner_jobs_free(&ret[n], 1);
+        }
+        mutex_unlock(&slot->mutex);
+    }
+    return n;
+}
+
+void runner_jobs_free(struct presence_job *jobs, int n)
+{
+    for (int i = 0; i < n; i++) {
+        free((char *)jobs[i].queue);
+        free((char *)jobs[i].jid);
+        free((char *)jobs[i].klass);
+        free((char *)jobs[i].payload.p);
+    }
+}

@@ -1,0 +1,81 @@
+#include "worker/scheduler.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+
+enum { POLL_MAX_MS = 2000, POLL_MIN_MS = 2, AFTER_ERROR_MS = 1000, TAKE_MS = 2000 };
+
+static const char *const set_names[DUE_SETS] = {
+    [DUE_SCHEDULE] = "schedule",
+    [DUE_RETRY] = "retry",
+};
+
+/* Moves all that is due in one set. *ret_in: seconds until the next entry, < 0 when none. */
+static int promote_all(struct scheduler *s, struct redis_conn *conn, enum due_set set,
+                       double *ret_in, struct err *err)
+{
+    struct promotion p = {0};
+    do {
+        int rc = store_promote(s->store, conn, set, &p, err);
+        if (rc != 0)
+            return rc;
+        atomic_fetch_add(&s->promoted, p.moved);
+        if (p.moved > 0)
+            log_debug("due jobs went to their queues", log_str("set", set_names[set]),
+                      log_int("jobs", (int64_t)p.moved));
+        if (p.buried > 0)
+            log_error("entries that are no jobs were moved to dead", log_str("set", set_names[set]),
+                      log_int("entries", (int64_t)p.buried));
+        if (p.stuck > 0)
+            log_error("due jobs cannot go to their queues: a key holds another type",
+                      log_str("set", set_names[set]), log_int("jobs", (int64_t)p.stuck));
+    } while (p.more);
+    *ret_in = p.stuck > 0 ? AFTER_ERROR_MS / 1000.0 : p.next_due_in;
+    return 0;
+}
+
+static int look(struct scheduler *s, struct redis_conn *conn, double *ret_in, struct err *err)
+{
+    double in[DUE_SETS];
+    int rc = store_next_due(s->store, conn, heartbeat_redis_now(s->heartbeat), in, err);
+    for (int set = 0; rc == 0 && set < DUE_SETS; set++) {
+        if (in[set] == 0)
+            rc = promote_all(s, conn, (enum due_set)set, &in[set], err);
+        if (rc == 0 && in[set] >= 0 && in[set] < *ret_in)
+            *ret_in = in[set];
+    }
+    return rc;
+}
+
+static int64_t tick(void *ctx)
+{
+    struct scheduler *s = ctx;
+    struct redis_conn *conn = NULL;
+    struct err err = {""};
+    /* The jitter keeps the pollers of a fleet apart. */
+    double pause_s = POLL_MAX_MS / 1000.0 * (0.75 + random_unit() / 4);
+    int rc = redis_pool_take(s->pool, clock_deadline_ms(TAKE_MS), &conn, &err);
+    if (rc == 0) {
+        rc = look(s, conn, &pause_s, &err);
+        redis_pool_give(s->pool, conn);
+    }
+    if (rc == -ECANCELED || rc == -ETIMEDOUT)
+        return AFTER_ERROR_MS;
+    if (rc != 0) {
+        log_warn("could not look at the schedule", log_str("error", err.text));
+        return AFTER_ERROR_MS;
+    }
+    int64_t ms = (int64_t)(pause_s * 1000) + 1; /* our idea of Redis' clock may be a little early */
+    return ms < POLL_MIN_MS ? POLL_MIN_MS : ms;
+}
+
+int scheduler_start(struct scheduler *s)
+{
+    return ticker_start(&s->ticker, "scheduler", tick, s);
+}
+
+void scheduler_stop(struct scheduler *s)
+{
+    ticker_stop(&s->ticker);
+}

@@ -1,0 +1,370 @@
+#include "worker/settler.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define LINGER_NS (5 * NS_PER_MS)
+#define PARK_NS   (5 * NS_PER_S)
+#define TAKE_NS   (2 * NS_PER_S) /* the thread's wait at the gate before it looks up again */
+
+static bool is_plain_ack(const struct job *job)
+{
+    return !job->end || (job->end->ack && !job->end->record);
+}
+
+/* ---- the list ---- */
+
+static void append_locked(struct settler *s, struct job *job)
+{
+    job->next = NULL;
+    if (s->tail)
+        s->tail->next = job;
+    else
+        s->head = job;
+    s->tail = job;
+}
+
+static void submit_locked(struct settler *s, struct job *job)
+{
+    if (!s->head) {
+        s->oldest_ns = clock_coarse_ns();
+        cond_signal(&s->wake);
+    }
+    append_locked(s, job);
+    s->pending++;
+}
+
+void settler_submit(struct settler *s, struct job *job)
+{
+    mutex_lock(&s->mutex);
+    submit_locked(s, job);
+    mutex_unlock(&s->mutex);
+}
+
+void settler_give_back(struct settler *s, struct job *jobs)
+{
+    for (struct job *job = jobs, *next; job; job = next) {
+        next = job->next;
+        job->end = settlement_new(SETTLE_QUEUE, SETTLE_UNCOUNTED);
+        if (job->end)
+            job->end->queue = strdup(job->claim->queue);
+        if (job->end && job->end->queue)
+            settler_submit(s, job);
+        else
+            settler_abandon(s, job); /* no memory: it stays claimed and is adopted again */
+    }
+}
+
+/* ---- the end of a claim ---- */
+
+static void finish_claim(struct settler *s, struct claim *c)
+{
+    if (c->settled + c->abandoned < c->n)
+        return;
+    inflight_end(s->inflight, c->seq);
+    claim_free(c);
+}
+
+void settler_abandon(struct settler *s, struct job *job)
+{
+    /* Counters belong to the turn's owner, so this waits for one. It is rare: a lapsed lease. */
+    mutex_lock(&s->mutex);
+    while (s->under_way)
+        cond_wait_until(&s->settled, &s->mutex, clock_deadline_ms(10));
+    struct claim *c = job->claim;
+    c->abandoned++;
+    finish_claim(s, c);
+    mutex_unlock(&s->mutex);
+}
+
+/* ---- one turn ---- */
+
+static void add_job(struct settle_batch *b, struct job *job)
+{
+    const struct settlement *end = job->end;
+    job->op = b->n;
+    if (!end || end->ack)
+        settle_ack(b, job->claim->seq, job->index);
+    else
+        settle_move(b, job->claim->seq, job->index, end->where, end->stats, end->delay_s,
+                    end->queue, end->payload.n > 0 ? buf_slice(&end->payload) : job->payload);
+    if (end && end->record)
+        settle_record(b, end->record->jid, end->record->ttl_s, buf_slice(&end->record->event),
+                      end->record->fields, end->record->n);
+}
+
+static bool completes(const struct claim *c)
+{
+    return c->settled + c->settling == c->n;
+}
+
+/* Plain acks of a claim that is thereby complete become one operation, after all others. */
+static void build_batch(struct settler *s)
+{
+    struct settle_batch *b = &s->batch;
+    settle_begin(b, s->store, NULL, heartbeat_redis_now(s->heartbeat));
+    for (struct job *job = s->taken; job; job = job->next) {
+        struct claim *c = job->claim;
+        if (c->settling++ == 0) {
+            c->acks = 0;
+            c->drop_op = NO_OP;
+        }
+        c->acks += is_plain_ack(job);
+    }
+    for (struct job *job = s->taken; job; job = job->next) {
+        job->op = NO_OP;
+        if (!is_plain_ack(job) || !completes(job->claim))
+            add_job(b, job);
+    }
+    for (struct job *job = s->taken; job; job = job->next) {
+        struct claim *c = job->claim;
+        if (completes(c) && c->drop_op == NO_OP) {
+            c->drop_op = b->n;
+            settle_ack_claim(b, c->seq, c->acks);
+        }
+    }
+}
+
+const struct settle_batch *settler_take(struct settler *s)
+{
+    mutex_lock(&s->mutex);
+    bool mine = s->head && !s->under_way && clock_coarse_ns() >= s->not_before_ns;
+    if (mine) {
+        s->under_way = true;
+        s->taken = s->head;
+        s->ntaken = 0;
+        struct job *last = NULL;
+        while (s->head && s->ntaken < SETTLE_MAX_JOBS) {
+            last = s->head;
+            s->head = last->next;
+            s->ntaken++;
+        }
+        last->next = NULL;
+        if (!s->head)
+            s->tail = NULL;
+    }
+    mutex_unlock(&s->mutex);
+    if (!mine)
+        return NULL;
+    build_batch(s);
+    return &s->batch;
+}
+
+/* One job after a batch that was applied. Returns false when it stays claimed. */
+static bool note_result(struct settler *s, struct job *job, enum settle_result result)
+{
+    switch (result) {
+    case SETTLE_WRITTEN:
+        atomic_fetch_add_explicit(&s->written, 1, memory_order_relaxed);
+        return true;
+    case SETTLE_LOST:
+        if (!job->ambiguous) {
+            atomic_fetch_add_explicit(&s->lost, 1, memory_order_relaxed);
+            job_log(LOG_WARN, "a job ended that was no longer ours: nothing written", job);
+        }
+        return true;
+    case SETTLE_WRONGTYPE:
+        break;
+    }
+    job_log(LOG_ERROR, "a job stays claimed: the key it should go to holds another type", job);
+    return false;
+}
+
+/* Everything in `taken` is settled, or parked. The claim of a job in the list cannot be freed
+ * before its last job was passed, for settling counts these down. */
+static struct job *apply_results(struct settler *s)
+{
+    struct job *stuck = NULL;
+    for (struct job *job = s->taken, *next; job; job = next) {
+        struct claim *c = job->claim;
+        next = job->next;
+        int op = job->op != NO_OP ? job->op : c->drop_op;
+        if (note_result(s, job, (enum settle_result)s->results[op])) {
+            c->settled++;
+        } else {
+            job->next = stuck;
+            stuck = job;
+        }
+        if (--c->settling == 0)
+            finish_claim(s, c);
+    }
+    return stuck;
+}
+
+static void put_back_locked(struct settler *s, bool ambiguous)
+{
+    struct job *last = NULL;
+    for (struct job *job = s->taken; job; job = job->next) {
+        job->claim->settling = 0;
+        job->ambiguous = job->ambiguous || ambiguous;
+        last = job;
+    }
+    last->next = s->head;
+    if (!s->head)
+        s->tail = last;
+    s->head = s->taken;
+}
+
+void settler_applied(struct settler *s, int rc, const char *error)
+{
+    struct job *stuck = rc == 0 ? apply_results(s) : NULL;
+    int64_t pause_ms = 0;
+    if (rc == 0)
+        backoff_reset(&s->backoff);
+    else
+        pause_ms = backoff_next_ms(&s->backoff);
+
+    mutex_lock(&s->mutex);
+    unsigned gone = rc == 0 ? s->ntaken : 0;
+    if (rc != 0) {
+        put_back_locked(s, rc == -ENOTCONN);
+        s->not_before_ns = clock_now_ns() + pause_ms * NS_PER_MS;
+    }
+    for (struct job *job = stuck, *next; job; job = next) {
+        next = job->next;
+        job->next = s->parked;
+        s->parked = job;
+        gone--;
+        s->parked_until_ns = clock_now_ns() + PARK_NS;
+    }
+    s->taken = NULL;
+    s->pending -= gone;
+    s->under_way = false;
+    if (s->head)
+        s->oldest_ns = clock_coarse_ns();
+    cond_signal(&s->wake);
+    cond_broadcast(&s->settled);
+    mutex_unlock(&s->mutex);
+    if (rc != 0)
+        log_warn("finished jobs could not be settled; trying again",
+                 log_str("error", error && *error ? error : err_phrase(rc)),
+                 log_int("pause_ms", pause_ms));
+}
+
+/* ---- the thread ---- */
+
+static void send_alone(struct settler *s)
+{
+    struct redis_conn *conn = NULL;
+    struct err err = {""};
+    int rc = redis_pool_take(s->pool, clock_now_ns() + TAKE_NS, &conn, &err);
+    if (rc == -ETIMEDOUT || rc == -ENOTCONN)
+        return; /* nothing was taken off the list: look again */
+    const struct settle_batch *batch = rc == 0 ? settler_take(s) : NULL;
+    if (batch) {
+        rc = store_settle(conn, batch, s->results, &err);
+        settler_applied(s, rc, err.text);
+    }
+    if (conn)
+        redis_pool_give(s->pool, conn);
+}
+
+static void unpark_locked(struct settler *s)
+{
+    while (s->parked) {
+        struct job *job = s->parked;
+        s->parked = job->next;
+        if (!s->head)
+            s->oldest_ns = clock_coarse_ns();
+        append_locked(s, job);
+    }
+}
+
+/* When the thread has something to do: now or earlier means at once. */
+static int64_t due_locked(const struct settler *s)
+{
+    int64_t due = CLOCK_NEVER;
+    if (s->head && !s->under_way) {
+        due = s->oldest_ns + LINGER_NS;
+        if (due < s->not_before_ns)
+            due = s->not_before_ns;
+    }
+    if (s->parked && s->parked_until_ns < due)
+        due = s->parked_until_ns;
+    return due;
+}
+
+static void *settler_main(void *arg)
+{
+    struct settler *s = arg;
+    mutex_lock(&s->mutex);
+    while (!s->stopping) {
+        int64_t now = clock_now_ns();
+        if (s->parked && now >= s->parked_until_ns)
+            unpark_locked(s);
+        int64_t due = due_locked(s);
+        if (now < due) {
+            cond_wait_until(&s->wake, &s->mutex, due);
+            continue;
+        }
+        mutex_unlock(&s->mutex);
+        send_alone(s);
+        mutex_lock(&s->mutex);
+    }
+    mutex_unlock(&s->mutex);
+    return NULL;
+}
+
+int settler_start(struct settler *s, const struct store *store, struct redis_pool *pool,
+                  struct inflight *inflight, struct heartbeat *heartbeat)
+{
+    *s = (struct settler){
+        .store = store,
+        .pool = pool,
+        .inflight = inflight,
+        .heartbeat = heartbeat,
+        .backoff = {.base_ms = 50, .cap_ms = 5000},
+    };
+    mutex_init(&s->mutex);
+    cond_init(&s->wake);
+    cond_init(&s->settled);
+    return thread_start(&s->thread, "settler", settler_main, s);
+}
+
+static void drop(struct settler *s, struct job *jobs)
+{
+    for (struct job *job = jobs, *next; job; job = next) {
+        next = job->next;
+        job->claim->abandoned++;
+        finish_claim(s, job->claim);
+    }
+}
+
+void settler_stop(struct settler *s)
+{
+    mutex_lock(&s->mutex);
+    s->stopping = true;
+    cond_signal(&s->wake);
+    mutex_unlock(&s->mutex);
+    thread_join(&s->thread);
+    drop(s, s->head);
+    drop(s, s->parked);
+    settle_release(&s->batch);
+    cond_release(&s->wake);
+    cond_release(&s->settled);
+    mutex_release(&s->mutex);
+}
+
+bool settler_flush(struct settler *s, int64_t deadline_ns)
+{
+    mutex_lock(&s->mutex);
+    bool empty;
+    s->oldest_ns = 0; /* no lingering */
+    cond_signal(&s->wake);
+    while (!(empty = s->pending == 0))
+        if (!cond_wait_until(&s->settled, &s->mutex, deadline_ns))
+            break;
+    mutex_unlock(&s->mutex);
+    return empty;
+}
+
+unsigned settler_pending(struct settler *s)
+{
+    mutex_lock(&s->mutex);
+    unsigned n = s->pending;
+    mutex_unlock(&s->mutex);
+    return n;
+}
