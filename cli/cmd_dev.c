@@ -44,10 +44,12 @@ static void print_addresses(const struct dev *d, const char *self)
     const char *bold = tone_begin(&t, TONE_BOLD), *plain = tone_end(&t, TONE_BOLD);
     const struct conf *c = d->conf;
     const char *queue = c->queues[0].name, *prefix = c->key_prefix;
+    const bool is_default = strcmp(queue, "default") == 0;
     if (store_server_info(d->connection, &server, NULL) != 0)
         server.version[0] = '\0'; /* it shows a moment later if Redis is gone */
 
-    printf("\n%sRedis%s    %s  (%s, log: %s)\n", bold, plain, d->url, server.version, d->log);
+    printf("\n%sRedis%s    %s (%s)\n         log: %s\n", bold, plain, d->url, server.version,
+           d->log);
     printf("%sWorker%s   pid %d, %d threads, queues: ", bold, plain, (int)d->worker.pid,
            c->threads);
     print_queues(c);
@@ -55,14 +57,15 @@ static void print_addresses(const struct dev *d, const char *self)
            c->metrics_listen ? c->metrics_listen : "", c->metrics_listen ? "/metrics" : "");
     printf("\nFrom another terminal:\n\n"
            "  export REDIS_URL=%s\n"
-           "  %s enqueue %s%s --track\n"
+           "  %s enqueue %s%s%s --track\n"
            "  %s stats\n"
-           "  redis-cli -s %s LPUSH %squeue:%s '{\"class\":\"noop\",\"args\":[]}'\n\n",
+           "  redis-cli -s %s \\\n"
+           "    LPUSH %squeue:%s '{\"class\":\"noop\",\"args\":[]}'\n\n",
            d->url, self, d->examples ? "checksum /etc/hosts" : "CLASS ARG",
-           strcmp(queue, "default") == 0 ? "" : " --queue Q", self, d->socket, prefix, queue);
+           is_default ? "" : " --queue ", is_default ? "" : queue, self, d->socket, prefix, queue);
     if (!c->nhandlers)
         printf("No handlers are set, so every job will fail: give --config FILE.\n\n");
-    printf("%sCtrl-C%s stops the worker, then Redis, and removes what is in it.\n\n", bold, plain);
+    printf("%sCtrl-C%s stops the worker, then Redis; nothing is kept.\n\n", bold, plain);
     (void)fflush(stdout); /* main() asks whether stdout has failed */
 }
 

@@ -27,6 +27,9 @@ int dev_block_signals(struct err *err)
 {
     sigset_t set;
     signal_set(&set);
+    /* Ignored by whoever started us, it would take the children's exit status away. */
+    if (signal(SIGCHLD, SIG_DFL) == SIG_ERR)
+        return err_set(err, -errno, "signal: %s", strerror(errno));
     return sigprocmask(SIG_BLOCK, &set, NULL) == 0
                ? 0
                : err_set(err, -errno, "sigprocmask: %s", strerror(errno));

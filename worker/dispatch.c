@@ -114,6 +114,17 @@ static unsigned want_locked(const struct dispatch *d)
     return want > CLAIM_MAX_JOBS ? CLAIM_MAX_JOBS : want;
 }
 
+/* Whether the thread that has just taken a job should wake another. Not while one is on its way,
+ * which asks the same when it arrives. And not for jobs that are done sooner than a thread wakes:
+ * the waker looks after those if the next one turns out to be slow (dispatch_surplus). */
+static bool worth_waking_locked(const struct dispatch *d)
+{
+    if (d->waking > 0)
+        return false;
+    return want_locked(d) > 0 ||
+           (d->ready > 0 && (d->mean_ns < 0 || d->ready * d->mean_ns > (double)WAKE_COST_NS));
+}
+
 static void note_finished_locked(struct dispatch *d, struct sleeper *self, int64_t took_ns)
 {
     if (!self->running)
@@ -142,7 +153,7 @@ enum turn dispatch_next(struct dispatch *d, struct sleeper *self, int64_t took_n
             self->running = true;
             d->running++;
             turn = TURN_JOB;
-            if (d->ready > 0 || want_locked(d) > 0)
+            if (worth_waking_locked(d))
                 wake_one_locked(d);
             break;
         }
@@ -244,16 +255,18 @@ struct job *dispatch_surplus(struct dispatch *d, bool all, int64_t *ret_recheck_
     int64_t now = clock_now_ns();
     struct job *taken = NULL;
     mutex_lock(&d->mutex);
-    bool overdue = d->head && d->sleeping + d->waking == 0 &&
-                   now - d->head->claim->claimed_ns > SURPLUS_WAIT_NS;
-    if (all || overdue) {
+    int64_t age = d->head ? now - d->head->claim->claimed_ns : 0;
+    if (age > JOB_LATE_NS) /* the jobs before it turned out to be slow */
+        for (unsigned i = d->ready; i > 0; i--)
+            wake_one_locked(d);
+    if (all || (age > JOB_SURPLUS_NS && d->sleeping + d->waking == 0)) {
         taken = d->head;
         d->head = d->tail = NULL;
         d->ready = 0;
         check_idle_locked(d);
     }
     /* Short jobs pass through the list between two looks; only then is it worth looking again. */
-    *ret_recheck_ns = d->head || d->claimed_ahead ? now + SURPLUS_WAIT_NS : CLOCK_NEVER;
+    *ret_recheck_ns = d->head || d->claimed_ahead ? now + JOB_LATE_NS : CLOCK_NEVER;
     d->claimed_ahead = d->head != NULL;
     mutex_unlock(&d->mutex);
     return taken;

@@ -30,7 +30,9 @@
 
 enum { CLAIM_MAX_JOBS = 100, CLAIMERS_MAX = 2 };
 #define CLAIM_AHEAD_NS  (5 * NS_PER_MS) /* of work claimed beyond the free threads */
-#define SURPLUS_WAIT_NS (20 * NS_PER_MS) /* the longest a claimed job waits for a thread */
+#define JOB_LATE_NS         (5 * NS_PER_MS)  /* a claimed job that waits longer wakes all it can */
+#define JOB_SURPLUS_NS (20 * NS_PER_MS) /* … and without a free thread goes back to its queue */
+#define WAKE_COST_NS    50000            /* a thread's way from sleep to its first job, roughly */
 
 /* Where one executor sleeps. */
 struct sleeper {

@@ -53,7 +53,8 @@ static int append_locked(struct output *o, struct slice text)
         o->cap = cap;
     }
     size_t before = o->bytes.n;
-    if (json_scan(text, NULL, NULL, NULL, NULL) == 0)
+    enum json_type type;
+    if (json_scan(text, &type, NULL, NULL, NULL) == 0)
         buf_put(&o->bytes, text);
     else
         json_put_string(&o->bytes, text, SIZE_MAX);

@@ -13,7 +13,7 @@
 enum { POLL_MS = 100, OUTAGE_MS = 1000 };
 #define PAUSED_CHECK_NS (1 * NS_PER_S)
 #define WRONG_CHECK_NS  (5 * NS_PER_S)
-#define LATE_NS         (2 * NS_PER_S) /* a wait that is this much overdue is a dead connection */
+#define OVERDUE_NS         (2 * NS_PER_S) /* a wait that is this much overdue is a dead connection */
 
 struct wait_slot {
     char *queue;
@@ -146,7 +146,7 @@ static int arm(struct waker *w, struct wait_slot *slot)
         return -ENOTCONN;
     }
     slot->armed = true;
-    slot->overdue_ns = now + (int64_t)(seconds * (double)NS_PER_S) + LATE_NS;
+    slot->overdue_ns = now + (int64_t)(seconds * (double)NS_PER_S) + OVERDUE_NS;
     return 0;
 }
 

@@ -215,10 +215,10 @@ static int finish_call(struct redis_conn *c, struct reply **ret, struct err *err
 
 int redis_call(struct redis_conn *c, const struct command *cmd, struct reply **ret, struct err *err)
 {
+    if (c->broken)
+        return fail_again(err);
     assert(c->pending == 0);
     int rc = redis_conn_send(c, cmd);
-    if (rc == -ENOTCONN)
-        return fail_again(err);
     if (rc != 0)
         return err_set(err, rc, "no memory for the command");
     return finish_call(c, ret, err);
@@ -227,9 +227,9 @@ int redis_call(struct redis_conn *c, const struct command *cmd, struct reply **r
 int redis_vcallf(struct redis_conn *c, struct reply **ret, struct err *err, const char *fmt,
                  va_list ap)
 {
-    assert(c->pending == 0);
     if (c->broken)
         return fail_again(err);
+    assert(c->pending == 0);
     if (redisvAppendCommand(c->redis, fmt, ap) != REDIS_OK) {
         c->broken = true;
         return err_set(err, c->redis->err == REDIS_ERR_OOM ? -ENOMEM : -EINVAL,
