@@ -2,6 +2,8 @@
 
 #include <signal.h>
 #include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { HANG_MS = 30000 };
 
@@ -78,4 +80,45 @@ void must_do(struct redis_conn *c, const char *fmt, ...)
     va_start(ap, fmt);
     reply_free(call(c, fmt, ap));
     va_end(ap);
+}
+
+static char *copy_text(const struct reply *reply)
+{
+    if (reply_type(reply) == REPLY_NIL)
+        return NULL;
+    struct slice s = reply_str(reply);
+    char *text = malloc(s.n + 1);
+    ck_assert_ptr_nonnull(text);
+    if (s.n > 0)
+        memcpy(text, s.p, s.n);
+    text[s.n] = '\0';
+    return text;
+}
+
+char *must_text(struct redis_conn *c, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    struct reply *reply = call(c, fmt, ap);
+    va_end(ap);
+    char *text = copy_text(reply);
+    reply_free(reply);
+    return text;
+}
+
+bool answers_with(struct redis_conn *c, const char *text, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    struct reply *reply = call(c, fmt, ap);
+    va_end(ap);
+    bool same = text ? reply_type(reply) != REPLY_NIL && slice_is(reply_str(reply), text)
+                     : reply_type(reply) == REPLY_NIL;
+    reply_free(reply);
+    return same;
+}
+
+void must_push(struct redis_conn *c, const char *key, struct slice bytes)
+{
+    must_do(c, "LPUSH %s %b", key, bytes.p, bytes.n);
 }

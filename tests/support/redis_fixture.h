@@ -5,6 +5,7 @@
 #ifndef SLUICE_TESTS_REDIS_FIXTURE_H
 #define SLUICE_TESTS_REDIS_FIXTURE_H
 
+#include "base/slice.h"
 #include "redis/conn.h"
 #include "support/proxy.h"
 #include "support/redis_server.h"
@@ -25,5 +26,15 @@ struct reply *must_call(struct redis_conn *c, const char *fmt, ...);
 /* The same for replies that are numbers, and for those that do not matter. */
 int64_t must_int(struct redis_conn *c, const char *fmt, ...);
 void must_do(struct redis_conn *c, const char *fmt, ...);
+
+/* The same for replies that are text: a copy that the caller frees, NULL for nil. It ends with a
+ * NUL, and may hold others. */
+char *must_text(struct redis_conn *c, const char *fmt, ...);
+
+/* Whether the reply is this text; NULL stands for nil. For wait_until(). */
+bool answers_with(struct redis_conn *c, const char *text, const char *fmt, ...);
+
+/* LPUSH of any bytes. */
+void must_push(struct redis_conn *c, const char *key, struct slice bytes);
 
 #endif

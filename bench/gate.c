@@ -1,0 +1,301 @@
+/*
+ * The founding claim: any number of concurrent operations pass through the gate without an error,
+ * within the bound, and at the speed of the best fixed-size run.
+ *
+ * 16 runs of 472 operations want Redis at once: 7,552 threads, each with one operation under way
+ * at any time. They go
+ *   gated     through the gate, 100 permits in a pool of 120, as a worker does;
+ *   ungated   each on a connection of its own, as the program did that Sluice was born from;
+ *   fixed N   N threads and N connections share the same operations, nobody waits: the best of
+ *             these is what the server and the machine can do.
+ * The server has maxclients 128 and is watched from a connection of its own.
+ *
+ * usage: bench-gate [operations per thread, default 20]
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "redis/pool.h"
+#include "support/redis_server.h"
+
+enum { RUNS = 16, OPS_PER_RUN = 472, CONCURRENT = RUNS * OPS_PER_RUN };
+enum { PERMITS = 100, CONNECTIONS = 120, MAX_CLIENTS = 128 };
+enum { STACK_BYTES = 128 * 1024, TIMEOUT_MS = 30000 };
+
+static const char event[] =
+    "{\"type\":\"response.output_text.delta\",\"sequence_number\":1234,\"item_id\":\"msg_0123456789"
+    "abcdef0123456789abcdef\",\"output_index\":0,\"content_index\":0,\"delta\":\" concurrency\"}";
+
+struct run {
+    const char *name;
+    int threads, permits, connections;
+    bool gated;
+    int per_thread;
+
+    struct redis_options redis;
+    struct redis_pool *pool; /* when gated */
+    pthread_barrier_t start;
+    atomic_int errors;
+    struct err first_error; /* of whoever set `errors` from 0 */
+    int64_t *wait_ns;       /* of each operation: from asking for a connection to having it */
+
+    /* Results. */
+    int peak_clients;
+    double per_second;
+    double wait_p50_ms, wait_p99_ms;
+};
+
+struct worker {
+    struct run *run;
+    int index;
+    pthread_t thread;
+};
+
+static _Noreturn void die(const char *what, const char *why)
+{
+    (void)fprintf(stderr, "gate: %s: %s\n", what, why);
+    exit(1);
+}
+
+static void count_errors(struct run *run, int n, const struct err *err)
+{
+    if (atomic_fetch_add(&run->errors, n) == 0)
+        run->first_error = *err;
+}
+
+static int append_event(struct redis_conn *c, int run_number, struct err *err)
+{
+    return redis_callf(c, NULL, err, "RPUSH stream:%d %b", run_number, event, sizeof event - 1);
+}
+
+static void work_gated(struct worker *w)
+{
+    struct run *run = w->run;
+    for (int i = 0; i < run->per_thread; i++) {
+        struct redis_conn *c = NULL;
+        struct err err = {""};
+        int64_t asked_ns = clock_now_ns();
+        int rc = redis_pool_take(run->pool, clock_deadline_ms(TIMEOUT_MS), &c, &err);
+        run->wait_ns[w->index * run->per_thread + i] = clock_now_ns() - asked_ns;
+        if (rc == 0) {
+            rc = append_event(c, w->index % RUNS, &err);
+            redis_pool_give(run->pool, c);
+        }
+        if (rc != 0)
+            count_errors(run, 1, &err);
+    }
+}
+
+static void work_ungated(struct worker *w)
+{
+    struct run *run = w->run;
+    struct redis_conn *c = NULL;
+    struct err err = {""};
+    int64_t asked_ns = clock_now_ns();
+    int rc = redis_conn_open(&run->redis, &c, &err);
+    run->wait_ns[w->index * run->per_thread] = clock_now_ns() - asked_ns;
+    int done = 0;
+    while (rc == 0 && done < run->per_thread) {
+        rc = append_event(c, w->index % RUNS, &err);
+        done += rc == 0;
+    }
+    if (rc != 0)
+        count_errors(run, run->per_thread - done, &err);
+    redis_conn_free(c);
+}
+
+static void *worker_main(void *arg)
+{
+    struct worker *w = arg;
+    (void)pthread_barrier_wait(&w->run->start);
+    if (w->run->gated)
+        work_gated(w);
+    else
+        work_ungated(w);
+    return NULL;
+}
+
+/* --- watching the server ------------------------------------------------------------------- */
+
+struct watch {
+    struct redis_conn *conn;
+    atomic_bool stop;
+    int peak; /* clients beside the watch itself */
+    pthread_t thread;
+};
+
+static void *watch_main(void *arg)
+{
+    struct watch *watch = arg;
+    while (!atomic_load(&watch->stop)) {
+        struct reply *info = NULL;
+        struct err err = {""};
+        if (redis_callf(watch->conn, &info, &err, "INFO clients") != 0)
+            die("watch", err.text);
+        const char *at = strstr(reply_str(info).p, "connected_clients:");
+        int n = at ? atoi(at + strlen("connected_clients:")) - 1 : 0;
+        watch->peak = n > watch->peak ? n : watch->peak;
+        reply_free(info);
+        (void)usleep(2000);
+    }
+    return NULL;
+}
+
+static void watch_start(struct watch *watch, const struct redis_options *redis)
+{
+    struct err err = {""};
+    *watch = (struct watch){0};
+    if (redis_conn_open(redis, &watch->conn, &err) != 0 ||
+        redis_callf(watch->conn, NULL, &err, "FLUSHALL") != 0)
+        die("watch", err.text);
+    if (pthread_create(&watch->thread, NULL, watch_main, watch) != 0)
+        die("watch", "no thread");
+}
+
+static int watch_end(struct watch *watch)
+{
+    atomic_store(&watch->stop, true);
+    (void)pthread_join(watch->thread, NULL);
+    redis_conn_free(watch->conn);
+    return watch->peak;
+}
+
+/* --- one run ------------------------------------------------------------------------------- */
+
+static int by_value(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void start_workers(struct run *run, struct worker *worker)
+{
+    pthread_attr_t attr;
+    if (pthread_attr_init(&attr) != 0 || pthread_attr_setstacksize(&attr, STACK_BYTES) != 0)
+        die("threads", "no attributes");
+    for (int i = 0; i < run->threads; i++) {
+        worker[i] = (struct worker){.run = run, .index = i};
+        int rc = pthread_create(&worker[i].thread, &attr, worker_main, &worker[i]);
+        if (rc != 0)
+            die("cannot start that many threads", strerror(rc));
+    }
+    (void)pthread_attr_destroy(&attr);
+}
+
+static void measure(struct run *run)
+{
+    struct err err = {""};
+    size_t total = (size_t)run->threads * (size_t)run->per_thread;
+    struct worker *worker = calloc((size_t)run->threads, sizeof *worker);
+    run->wait_ns = calloc(total, sizeof *run->wait_ns);
+    if (!worker || !run->wait_ns)
+        die(run->name, "no memory");
+    struct redis_pool_options o = {.redis = run->redis,
+                                   .permits = run->permits,
+                                   .max_connections = run->connections,
+                                   .reserved = run->connections - run->permits};
+    if (run->gated && redis_pool_new(&o, &run->pool, &err) != 0)
+        die(run->name, err.text);
+    if (pthread_barrier_init(&run->start, NULL, (unsigned)run->threads + 1) != 0)
+        die(run->name, "no barrier");
+    struct watch watch;
+    watch_start(&watch, &run->redis);
+    start_workers(run, worker);
+
+    (void)pthread_barrier_wait(&run->start);
+    int64_t start_ns = clock_now_ns();
+    for (int i = 0; i < run->threads; i++)
+        (void)pthread_join(worker[i].thread, NULL);
+    int64_t elapsed_ns = clock_now_ns() - start_ns;
+
+    run->peak_clients = watch_end(&watch);
+    run->per_second =
+        (double)(total - (size_t)atomic_load(&run->errors)) * 1e9 / (double)elapsed_ns;
+    size_t waits = run->gated ? total : (size_t)run->threads;
+    if (!run->gated) /* one wait per thread: close the gaps */
+        for (int i = 0; i < run->threads; i++)
+            run->wait_ns[i] = run->wait_ns[i * run->per_thread];
+    qsort(run->wait_ns, waits, sizeof *run->wait_ns, by_value);
+    run->wait_p50_ms = (double)run->wait_ns[waits / 2] / 1e6;
+    run->wait_p99_ms = (double)run->wait_ns[waits * 99 / 100] / 1e6;
+
+    (void)pthread_barrier_destroy(&run->start);
+    redis_pool_free(run->pool);
+    free(run->wait_ns);
+    free(worker);
+}
+
+static void print(const struct run *run)
+{
+    (void)printf("%-10s %8d %8d %8d %8d %10.0f %10.2f %10.2f\n", run->name, run->threads,
+                 run->threads * run->per_thread, atomic_load(&run->errors), run->peak_clients,
+                 run->per_second, run->wait_p50_ms, run->wait_p99_ms);
+    (void)fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+    int per_thread = argc > 1 ? atoi(argv[1]) : 20;
+    if (per_thread < 1)
+        die("usage", "bench-gate [operations per thread]");
+    (void)signal(SIGPIPE, SIG_IGN);
+
+    char limit[16];
+    (void)snprintf(limit, sizeof limit, "%d", MAX_CLIENTS);
+    struct redis_server server;
+    struct err err = {""};
+    if (redis_server_start(&server,
+                           &(struct redis_server_options){
+                               .extra = (const char *const[]){"--maxclients", limit, NULL}},
+                           &err) != 0)
+        die("redis", err.text);
+    struct redis_options redis = {
+        .path = server.socket, .connect_timeout_ms = TIMEOUT_MS, .socket_timeout_ms = TIMEOUT_MS};
+
+    struct run runs[] = {
+        {.name = "gated",
+         .threads = CONCURRENT,
+         .permits = PERMITS,
+         .connections = CONNECTIONS,
+         .gated = true},
+        {.name = "ungated", .threads = CONCURRENT},
+        {.name = "fixed 16", .threads = 16, .permits = 16, .connections = 16, .gated = true},
+        {.name = "fixed 50", .threads = 50, .permits = 50, .connections = 50, .gated = true},
+        {.name = "fixed 100", .threads = 100, .permits = 100, .connections = 100, .gated = true},
+    };
+    enum { COUNT = sizeof runs / sizeof runs[0], FIRST_FIXED = 2 };
+
+    (void)printf("%d concurrent operations (%d runs of %d), RPUSH of %zu bytes, maxclients %d\n\n"
+                 "%-10s %8s %8s %8s %8s %10s %10s %10s\n%-10s %8s %8s %8s %8s %10s %10s %10s\n",
+                 CONCURRENT, RUNS, OPS_PER_RUN, sizeof event - 1, MAX_CLIENTS, "", "", "", "",
+                 "peak", "", "wait p50", "wait p99", "run", "threads", "asked", "errors", "clients",
+                 "done/s", "ms", "ms");
+    double best = 0;
+    for (int i = 0; i < COUNT; i++) {
+        runs[i].redis = redis;
+        runs[i].per_thread = CONCURRENT * per_thread / runs[i].threads;
+        measure(&runs[i]);
+        print(&runs[i]);
+        if (i >= FIRST_FIXED && runs[i].per_second > best)
+            best = runs[i].per_second;
+    }
+    redis_server_free(&server);
+
+    int ungated_errors = atomic_load(&runs[1].errors);
+    (void)printf("\ngated: %.2f of the best fixed-size run\n", runs[0].per_second / best);
+    if (ungated_errors > 0)
+        (void)printf("ungated: %.0f %% failed, first with: %s\n",
+                     100.0 * ungated_errors / (CONCURRENT * per_thread), runs[1].first_error.text);
+    bool kept = atomic_load(&runs[0].errors) == 0 && runs[0].peak_clients <= CONNECTIONS;
+    (void)printf("promise (no errors, at most %d clients): %s\n", CONNECTIONS,
+                 kept ? "kept" : "BROKEN");
+    if (atomic_load(&runs[0].errors) > 0)
+        (void)printf("first error: %s\n", runs[0].first_error.text);
+    return kept ? 0 : 1;
+}
