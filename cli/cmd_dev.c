@@ -83,7 +83,8 @@ static void print_log_end(const struct dev *d)
     (void)fclose(f); /* only read from */
     text[n] = '\0';
     char *line = n == TAIL && strchr(text, '\n') ? strchr(text, '\n') + 1 : text;
-    fprintf(stderr, "The end of its log:\n%s", line);
+    if (n > 0)
+        fprintf(stderr, "The end of its log:\n%s", line);
 }
 
 static void print_unexpected_end(const struct dev *d, const struct process *p)

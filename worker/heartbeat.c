@@ -117,15 +117,20 @@ void heartbeat_release(struct heartbeat *h)
     mutex_release(&h->mutex);
 }
 
-static int64_t age_ns(const struct heartbeat *h)
+static int64_t age_at(const struct heartbeat *h, int64_t mono_ns)
 {
     int64_t renewed = atomic_load(&h->renewed_ns);
-    return renewed == 0 ? INT64_MAX : clock_now_ns() - renewed;
+    return renewed == 0 ? INT64_MAX : mono_ns - renewed;
+}
+
+bool heartbeat_fresh_at(const struct heartbeat *h, int64_t mono_ns)
+{
+    return age_at(h, mono_ns) < h->lease_ns;
 }
 
 bool heartbeat_fresh(const struct heartbeat *h)
 {
-    return age_ns(h) < h->lease_ns;
+    return heartbeat_fresh_at(h, clock_now_ns());
 }
 
 bool heartbeat_wait_fresh(struct heartbeat *h, int64_t deadline_ns)
@@ -141,7 +146,7 @@ bool heartbeat_wait_fresh(struct heartbeat *h, int64_t deadline_ns)
 
 bool heartbeat_may_wait(const struct heartbeat *h)
 {
-    return age_ns(h) < h->lease_ns / 3;
+    return age_at(h, clock_now_ns()) < h->lease_ns / 3;
 }
 
 double heartbeat_wait_seconds(const struct heartbeat *h)
@@ -174,7 +179,12 @@ uint64_t heartbeat_registered(const struct heartbeat *h)
     return atomic_load(&h->registered);
 }
 
+double heartbeat_redis_at(const struct heartbeat *h, int64_t mono_ns)
+{
+    return (double)(mono_ns / 1000 + atomic_load(&h->redis_offset_us)) / 1e6;
+}
+
 double heartbeat_redis_now(const struct heartbeat *h)
 {
-    return (double)(clock_now_ns() / 1000 + atomic_load(&h->redis_offset_us)) / 1e6;
+    return heartbeat_redis_at(h, clock_now_ns());
 }

@@ -55,6 +55,7 @@ void heartbeat_stop(struct heartbeat *h);
 
 /* True while the lease has certainly not lapsed. */
 bool heartbeat_fresh(const struct heartbeat *h);
+bool heartbeat_fresh_at(const struct heartbeat *h, int64_t mono_ns);
 /* Waits until it is fresh; false at the deadline or when stopping. */
 bool heartbeat_wait_fresh(struct heartbeat *h, int64_t deadline_ns);
 /* True when a blocking wait of heartbeat_wait_seconds() may start now. */
@@ -70,6 +71,8 @@ bool heartbeat_is_moving(const struct heartbeat *h);
 
 uint64_t heartbeat_generation(const struct heartbeat *h);
 uint64_t heartbeat_registered(const struct heartbeat *h);
-double heartbeat_redis_now(const struct heartbeat *h); /* local time before the first renewal */
+/* Redis' time at a monotonic one, and now; the local clock's before the first renewal. */
+double heartbeat_redis_at(const struct heartbeat *h, int64_t mono_ns);
+double heartbeat_redis_now(const struct heartbeat *h);
 
 #endif

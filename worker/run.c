@@ -17,6 +17,8 @@ void run_begin(struct run *run, struct streamer *s, const struct stream_target *
 
 void run_finish_output(struct run *run)
 {
+    if (atomic_load_explicit(&run->output.emitted, memory_order_relaxed) == 0)
+        return;
     int rc = output_close(&run->output, clock_now_ns() + FLUSH_NS);
     if (rc != 0 && rc != -ESTALE)
         log_warn("output of a job is incomplete", log_str("jid", run->shown.jid),

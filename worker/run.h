@@ -23,7 +23,8 @@ struct run {
     struct buf payload; /* the completed payload, when the job's own lacked something */
     struct output output;
     struct slot *slot;
-    int64_t started_ns; /* monotonic */
+    int64_t started_ns; /* monotonic, as is the next */
+    int64_t ended_ns;
     double started_at;  /* Redis' time */
     bool tracked;
     int64_t ttl_s;

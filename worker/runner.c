@@ -162,7 +162,7 @@ static bool hide(struct slot *slot)
 static void end_run(struct runner *r, struct run *run, struct job *job, struct outcome *out,
                     bool given_back)
 {
-    int64_t ms = (clock_now_ns() - run->started_ns) / NS_PER_MS;
+    int64_t ms = (run->ended_ns - run->started_ns) / NS_PER_MS;
     struct log_field jid = log_str("jid", run->shown.jid);
     struct log_field klass = log_str("class", run->shown.klass);
     if (given_back || atomic_load(&run->stop) == RUN_LOST) {
@@ -172,7 +172,7 @@ static void end_run(struct runner *r, struct run *run, struct job *job, struct o
         return;
     }
     struct settlement *end = NULL;
-    enum ending ending = ending_plan(run, out, heartbeat_redis_now(r->heartbeat), &end);
+    enum ending ending = ending_plan(run, out, heartbeat_redis_at(r->heartbeat, run->ended_ns), &end);
     struct log_field queue = log_str("queue", run->shown.queue);
     struct log_field error = log_slice("error", buf_slice(&out->message));
     struct log_field attempt = log_int("attempt", run->shown.attempt);
@@ -209,8 +209,7 @@ static int64_t run_parsed(struct runner *r, struct slot *slot, struct job *job, 
     struct registry *registry = live_registry(r->live);
     struct conf *conf = live_conf(r->live, NULL);
     run->handler = registry_find(registry, run->envelope.klass);
-    run->started_ns = clock_now_ns();
-    run->started_at = heartbeat_redis_now(r->heartbeat);
+    run->started_at = heartbeat_redis_at(r->heartbeat, run->started_ns);
     run->slot = slot;
 
     int rc = prepare(r, run, job, conf);
@@ -221,7 +220,7 @@ static int64_t run_parsed(struct runner *r, struct slot *slot, struct job *job, 
         call_handler(run, &out);
     else
         outcome_fail(&out, OUTCOME_FAILED, "NoMemory", "no memory to run the job");
-    int64_t took_ns = clock_now_ns() - run->started_ns;
+    run->ended_ns = clock_now_ns();
     run_finish_output(run);
     bool given_back = hide(slot);
     end_run(r, run, job, &out, given_back);
@@ -230,18 +229,17 @@ static int64_t run_parsed(struct runner *r, struct slot *slot, struct job *job, 
     outcome_release(&out);
     conf_unref(conf);
     registry_unref(registry);
-    return took_ns;
+    return run->ended_ns - run->started_ns;
 }
 
 int64_t runner_run(struct runner *r, int slot, struct job *job)
 {
-    struct run run = {0};
+    struct run run = {.started_ns = clock_now_ns()};
     struct err err = {""};
     /* After a pause nobody may start what others may have been given meanwhile. */
-    if (!heartbeat_fresh(r->heartbeat))
-        (void)heartbeat_wait_fresh(r->heartbeat, CLOCK_NEVER);
-    if (job->claim->generation != heartbeat_generation(r->heartbeat) ||
-        !heartbeat_fresh(r->heartbeat)) {
+    bool fresh = heartbeat_fresh_at(r->heartbeat, run.started_ns) ||
+                 heartbeat_wait_fresh(r->heartbeat, CLOCK_NEVER);
+    if (!fresh || job->claim->generation != heartbeat_generation(r->heartbeat)) {
         job_log(LOG_WARN, "a claimed job was not started: the lease had lapsed", job);
         settler_abandon(r->settler, job);
         return 0;

@@ -17,6 +17,14 @@ static bool is_plain_ack(const struct job *job)
 
 /* ---- the list ---- */
 
+/* Only a thread that waits without a deadline needs to be told of new work: in a busy worker, where
+ * acks ride on claims, it is not woken a thousand times for nothing. */
+static void wake_locked(struct settler *s)
+{
+    s->dozing = false;
+    cond_signal(&s->wake);
+}
+
 static void append_locked(struct settler *s, struct job *job)
 {
     job->next = NULL;
@@ -29,10 +37,10 @@ static void append_locked(struct settler *s, struct job *job)
 
 static void submit_locked(struct settler *s, struct job *job)
 {
-    if (!s->head) {
+    if (!s->head)
         s->oldest_ns = clock_coarse_ns();
-        cond_signal(&s->wake);
-    }
+    if (s->dozing)
+        wake_locked(s);
     append_locked(s, job);
     s->pending++;
 }
@@ -233,9 +241,11 @@ void settler_applied(struct settler *s, int rc, const char *error)
     s->taken = NULL;
     s->pending -= gone;
     s->under_way = false;
-    if (s->head)
+    if (s->head) {
         s->oldest_ns = clock_coarse_ns();
-    cond_signal(&s->wake);
+        if (s->dozing)
+            wake_locked(s);
+    }
     cond_broadcast(&s->settled);
     mutex_unlock(&s->mutex);
     if (rc != 0)
@@ -297,7 +307,9 @@ static void *settler_main(void *arg)
             unpark_locked(s);
         int64_t due = due_locked(s);
         if (now < due) {
+            s->dozing = due == CLOCK_NEVER;
             cond_wait_until(&s->wake, &s->mutex, due);
+            s->dozing = false;
             continue;
         }
         mutex_unlock(&s->mutex);

@@ -49,6 +49,7 @@ struct settler {
     struct job *parked; /* wrong type: tried again at parked_until_ns */
     int64_t parked_until_ns;
     bool under_way;
+    bool dozing;        /* the thread waits without a deadline */
     bool stopping;
 
     /* the turn's owner alone */

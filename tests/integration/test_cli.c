@@ -169,8 +169,10 @@ START_TEST(a_seeded_redis_is_shown)
     must_do(conn, "SET dead text");
     must_do(conn, "SET stat:processed 1234567");
     must_do(conn, "SADD processes h:1:aaaaaaaaaaaa");
-    must_do(conn, "HSET h:1:aaaaaaaaaaaa busy 3 concurrency 16 beat 1795506900.5 quiet false "
-                  "rss 2048 info %s", "{\"queues\":[\"default\",\"low\"]}");
+    must_do(conn,
+            "HSET h:1:aaaaaaaaaaaa busy 3 concurrency 16 beat 1795506900.5 quiet false "
+            "rss 2048 info %s",
+            "{\"queues\":[\"default\",\"low\"]}");
 
     expect(sluice(server.url, NULL, "queues"), 0,
            "Queue    Jobs  Oldest  State\n"
@@ -179,14 +181,15 @@ START_TEST(a_seeded_redis_is_shown)
            "low         0       -  paused\n"
            "odd         -       -  its key is not a list\n",
            "");
-    expect(sluice(server.url, NULL, "queues", "--json"), 0,
-           "{\"queues\":["
-           "{\"name\":\"default\",\"size\":2,\"latency\":0.000,\"paused\":false,\"wrong_type\":false},"
-           "{\"name\":\"ev\\u001bil\\\"\",\"size\":0,\"latency\":0.000,\"paused\":false,"
-           "\"wrong_type\":false},"
-           "{\"name\":\"low\",\"size\":0,\"latency\":0.000,\"paused\":true,\"wrong_type\":false},"
-           "{\"name\":\"odd\",\"size\":0,\"latency\":0.000,\"paused\":false,\"wrong_type\":true}]}\n",
-           "");
+    expect(
+        sluice(server.url, NULL, "queues", "--json"), 0,
+        "{\"queues\":["
+        "{\"name\":\"default\",\"size\":2,\"latency\":0.000,\"paused\":false,\"wrong_type\":false},"
+        "{\"name\":\"ev\\u001bil\\\"\",\"size\":0,\"latency\":0.000,\"paused\":false,"
+        "\"wrong_type\":false},"
+        "{\"name\":\"low\",\"size\":0,\"latency\":0.000,\"paused\":true,\"wrong_type\":false},"
+        "{\"name\":\"odd\",\"size\":0,\"latency\":0.000,\"paused\":false,\"wrong_type\":true}]}\n",
+        "");
     expect_part(sluice(server.url, NULL, "stats"), 0, "1,234,567");
     expect_part(sluice(server.url, NULL, "stats"), 0, "Workers  1, running 3 jobs\n");
     expect_part(sluice(server.url, NULL, "workers"), 0, "default, low\n");

@@ -36,7 +36,7 @@ static void end(void)
     redis_conn_free(conn);
 }
 
-#define enqueue(...)          sluice(server.url, NULL, "enqueue", __VA_ARGS__)
+#define enqueue(...)             sluice(server.url, NULL, "enqueue", __VA_ARGS__)
 #define enqueue_stdin(text, ...) sluice(server.url, text, "enqueue", "--file", "-", __VA_ARGS__)
 
 static void write_file(const char *text)
@@ -146,10 +146,10 @@ START_TEST(later_means_by_the_clock_of_redis)
 
     must_do(conn, "FLUSHALL");
     done(enqueue("x", "--at", "2100-01-31T08:00:00+01:00"));
-    ck_assert_double_eq(due_of_the_only_one(), 4104982800.0);
+    ck_assert_double_eq(due_of_the_only_one(), 4105062000.0);
     must_do(conn, "FLUSHALL");
-    done(enqueue("x", "--at", "4104982800.5"));
-    ck_assert_double_eq(due_of_the_only_one(), 4104982800.5);
+    done(enqueue("x", "--at", "4105062000.5"));
+    ck_assert_double_eq(due_of_the_only_one(), 4105062000.5);
 
     must_do(conn, "FLUSHALL"); /* a time that has passed means now */
     done(enqueue("x", "--at", "1000000000"));
@@ -215,7 +215,7 @@ START_TEST(a_file_keeps_order_bytes_and_unknown_members)
                "\n"
                "{\"class\":\"b\",\"args\":[],\"queue\":\"low\",\"jid\":\"my own\"}\r\n"
                "{\"class\":\"c\",\"args\":[12345678901234567890]}\n"
-               "{\"class\":\"d\",\"args\":[],\"at\":4104982800}\n"
+               "{\"class\":\"d\",\"args\":[],\"at\":4105062000}\n"
                "{\"class\":\"e\",\"args\":[],\"at\":1000000000}"); /* no newline at the end */
     struct sluice r = enqueue("--file", file, "--queue", "mine");
     ck_assert_msg(r.status == 0, "%s", r.err);
@@ -235,7 +235,7 @@ START_TEST(a_file_keeps_order_bytes_and_unknown_members)
     ck_assert_int_eq(must_int(conn, "LLEN queue:mine"), 3);
     ck_assert_int_eq(must_int(conn, "LLEN queue:low"), 1);
     ck_assert_int_eq(must_int(conn, "ZSCORE schedule %s", "none"), 0);
-    ck_assert_int_eq(must_int(conn, "ZCOUNT schedule 4104982800 4104982800"), 1);
+    ck_assert_int_eq(must_int(conn, "ZCOUNT schedule 4105062000 4105062000"), 1);
     sluice_free(&r);
 }
 END_TEST
@@ -247,8 +247,9 @@ START_TEST(a_bad_line_is_named_and_nothing_is_enqueued)
     (void)snprintf(line, sizeof line, "%s:3: field \"args\" is missing; an array is required\n",
                    file);
     refused(enqueue("--file", file), line);
-    refused(enqueue_stdin("{\"class\":\"a\",\"args\":[]}\n{\"class\":\"b\",\"args\":{}}\n", "--json"),
-            "stdin:2: field \"args\" is an object; an array is required\n");
+    refused(
+        enqueue_stdin("{\"class\":\"a\",\"args\":[]}\n{\"class\":\"b\",\"args\":{}}\n", "--json"),
+        "stdin:2: field \"args\" is an object; an array is required\n");
     (void)snprintf(line, sizeof line, "%s.none: No such file or directory\n", file);
     strcat(file, ".none");
     refused(enqueue("--file", file), line);
@@ -289,9 +290,10 @@ START_TEST(bad_input_says_what_is_allowed)
             "sluice enqueue: a class is missing; as in: sluice enqueue checksum /etc/hosts\n");
     refused(enqueue(""),
             "sluice enqueue: field \"class\" is \"\"; a string of 1 to 256 bytes is required\n");
-    refused(enqueue("x", "--in", "soon"),
-            "sluice enqueue: --in: \"soon\" is not a duration; allowed: seconds, or a duration like "
-            "10s, 5m, 1h30m or 2d\n");
+    refused(
+        enqueue("x", "--in", "soon"),
+        "sluice enqueue: --in: \"soon\" is not a duration; allowed: seconds, or a duration like "
+        "10s, 5m, 1h30m or 2d\n");
     refused(enqueue("x", "--at", "2030-01-31T08:00:00"),
             "sluice enqueue: --at: \"2030-01-31T08:00:00\" has no zone; add Z for UTC, or one like "
             "+02:00\n");
@@ -309,9 +311,10 @@ START_TEST(bad_input_says_what_is_allowed)
             "white space, commas and quotes\n");
     refused(enqueue("x", "--args", "{}"),
             "sluice enqueue: --args is not an array; allowed: one like '[1,\"two\"]'\n");
-    refused(enqueue("x", "--args", "[1,]"),
-            "sluice enqueue: --args: not JSON: a value is missing at byte 3; allowed: an array like "
-            "'[1,\"two\"]'\n");
+    refused(
+        enqueue("x", "--args", "[1,]"),
+        "sluice enqueue: --args: not JSON: a value is missing at byte 3; allowed: an array like "
+        "'[1,\"two\"]'\n");
     refused(enqueue("x", "y", "--args", "[]"),
             "sluice enqueue: --args and arguments exclude each other: put \"y\" into the array\n");
     refused(enqueue("x", "\xff"),

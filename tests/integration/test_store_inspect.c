@@ -88,8 +88,10 @@ START_TEST(figures_add_up)
     struct tm tm;
     (void)strftime(day, sizeof day, "%Y-%m-%d", gmtime_r(&now, &tm));
     seed_workers();
-    must_do(conn, "MSET p:stat:processed 100 p:stat:failed 7 p:stat:processed:%s 20 "
-                  "p:stat:failed:%s 2", day, day);
+    must_do(conn,
+            "MSET p:stat:processed 100 p:stat:failed 7 p:stat:processed:%s 20 "
+            "p:stat:failed:%s 2",
+            day, day);
     must_do(conn, "SADD p:queues a b");
     must_do(conn, "RPUSH p:queue:a 1 2 3");
     must_do(conn, "RPUSH p:queue:b 1");

@@ -32,20 +32,33 @@ void worker_process_rewrite(const struct worker_process *w, const char *settings
     write_file(w->settings, settings);
 }
 
-char *worker_process_log(const struct worker_process *w)
+static char *read_file(const char *path)
 {
-    struct stat st;
-    int fd = open(w->log, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) != 0)
-        ck_abort_msg("%s: %s", w->log, strerror(errno));
+    struct stat st = {0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 ? errno != ENOENT : fstat(fd, &st) != 0)
+        ck_abort_msg("%s: %s", path, strerror(errno));
     char *text = calloc((size_t)st.st_size + 1, 1);
     ck_assert_ptr_nonnull(text);
     size_t n = 0;
     ssize_t got;
     while (n < (size_t)st.st_size && (got = read(fd, text + n, (size_t)st.st_size - n)) > 0)
         n += (size_t)got;
-    (void)close(fd); /* only read */
+    if (fd >= 0)
+        (void)close(fd); /* only read */
     return text;
+}
+
+char *worker_process_file(const struct worker_process *w, const char *name)
+{
+    char path[256];
+    (void)snprintf(path, sizeof path, "%s/%s", w->server->dir, name);
+    return read_file(path);
+}
+
+char *worker_process_log(const struct worker_process *w)
+{
+    return read_file(w->log);
 }
 
 int worker_process_count(const struct worker_process *w, const char *text)

@@ -69,6 +69,8 @@ bool worker_process_ended(struct worker_process *w);
 /* Kills what still runs and dismisses the witness; harmless on a zeroed struct. */
 void worker_process_free(struct worker_process *w);
 
+/* A whole file of the folder that it runs in; "" when there is none. free() it. */
+char *worker_process_file(const struct worker_process *w, const char *name);
 /* The whole log so far; free() it. */
 char *worker_process_log(const struct worker_process *w);
 bool worker_process_said(const struct worker_process *w, const char *text);

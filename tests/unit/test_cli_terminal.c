@@ -15,10 +15,13 @@ START_TEST(text_cannot_drive_the_terminal)
     } cases[] = {
         {"", ""},
         {"plain", "plain"},
-        {"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x8d\xa3", "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x8d\xa3"},
+        {"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x8d\xa3",
+         "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x8d\xa3"},
         {"\x1b[31mred", "?[31mred"},
         {"a\nb\tc\rd\x7f", "a?b?c?d?"},
-        {"\xc2\x9b" "31m", "?31m"}, /* CSI as one character */
+        {"\xc2\x9b"
+         "31m",
+         "?31m"}, /* CSI as one character */
         {"\xff\xfe", "??"},
         {"cut \xe2\x82", "cut ??"},
         {"\xc0\x80", "??"},
@@ -84,7 +87,9 @@ static void fill(struct table *t)
     table_cell(t, TONE_PLAIN, "default");
     table_cell(t, TONE_BAD, "%d", 12);
     table_cell(t, TONE_PLAIN, "%s", "");
-    table_cell(t, TONE_PLAIN, "gr\xc3\xbc\xc3\x9f" "e-an-alle");
+    table_cell(t, TONE_PLAIN,
+               "gr\xc3\xbc\xc3\x9f"
+               "e-an-alle");
     table_cell(t, TONE_PLAIN, "%d", 1234567);
     table_cell(t, TONE_PLAIN, "\n");
 }
@@ -98,10 +103,12 @@ START_TEST(tables_align_and_shrink)
     fill(&t);
     ck_assert_str_eq(printed(&t, &file), "Queue             Jobs  State\n"
                                          "default             12\n"
-                                         "gr\xc3\xbc\xc3\x9f" "e-an-alle  1234567  ?\n");
+                                         "gr\xc3\xbc\xc3\x9f"
+                                         "e-an-alle  1234567  ?\n");
     ck_assert_str_eq(printed(&t, &narrow), "Queue        Jobs  State\n"
                                            "default        12\n"
-                                           "gr\xc3\xbc\xc3\x9f" "e-a\xe2\x80\xa6  1234567  ?\n");
+                                           "gr\xc3\xbc\xc3\x9f"
+                                           "e-a\xe2\x80\xa6  1234567  ?\n");
     ck_assert_ptr_nonnull(strstr(printed(&t, &colourful), "     \033[31m12\033[0m\n"));
     table_release(&t);
 }
