@@ -40,7 +40,10 @@ struct run {
 
     struct redis_options redis;
     struct redis_pool *pool; /* when gated */
-    pthread_barrier_t start;
+    pthread_barrier_t start; /* when ungated: all at once */
+    pthread_barrier_t end;   /* threads end after the measurement, which is dear in itself */
+    atomic_int left;         /* threads that are still at work */
+    int64_t done_ns;         /* when the last of them was done */
     atomic_int errors;
     struct err first_error; /* of whoever set `errors` from 0 */
     int64_t *wait_ns;       /* of each operation: from asking for a connection to having it */
@@ -110,14 +113,28 @@ static void work_ungated(struct worker *w)
     redis_conn_free(c);
 }
 
+/* Has the pages of the stack mapped before the clock runs. */
+static void touch_stack(void)
+{
+    volatile char stack[STACK_BYTES / 4];
+    for (size_t i = 0; i < sizeof stack; i += 1024)
+        stack[i] = 0;
+}
+
 static void *worker_main(void *arg)
 {
     struct worker *w = arg;
-    (void)pthread_barrier_wait(&w->run->start);
-    if (w->run->gated)
-        work_gated(w);
-    else
+    struct run *run = w->run;
+    touch_stack();
+    if (run->gated) {
+        work_gated(w); /* main holds every permit until all are waiting */
+    } else {
+        (void)pthread_barrier_wait(&run->start);
         work_ungated(w);
+    }
+    if (atomic_fetch_sub(&run->left, 1) == 1)
+        run->done_ns = clock_now_ns();
+    (void)pthread_barrier_wait(&run->end);
     return NULL;
 }
 
@@ -188,6 +205,33 @@ static void start_workers(struct run *run, struct worker *worker)
     (void)pthread_attr_destroy(&attr);
 }
 
+/* Lets all threads come to the closed gate, then opens it. Returns the time of that. */
+static int64_t open_gate(struct run *run, struct worker *worker)
+{
+    struct redis_conn *held[PERMITS];
+    struct err err = {""};
+    for (int i = 0; i < run->permits; i++)
+        if (redis_pool_take(run->pool, clock_deadline_ms(TIMEOUT_MS), &held[i], &err) != 0)
+            die(run->name, err.text);
+    start_workers(run, worker);
+    struct redis_pool_stats stats;
+    do {
+        (void)usleep(10000);
+        redis_pool_stats(run->pool, &stats);
+    } while (stats.permits_waiting < run->threads);
+    int64_t start_ns = clock_now_ns();
+    for (int i = 0; i < run->permits; i++)
+        redis_pool_give(run->pool, held[i]);
+    return start_ns;
+}
+
+static int64_t start_at_once(struct run *run, struct worker *worker)
+{
+    start_workers(run, worker);
+    (void)pthread_barrier_wait(&run->start);
+    return clock_now_ns();
+}
+
 static void measure(struct run *run)
 {
     struct err err = {""};
@@ -202,21 +246,20 @@ static void measure(struct run *run)
                                    .reserved = run->connections - run->permits};
     if (run->gated && redis_pool_new(&o, &run->pool, &err) != 0)
         die(run->name, err.text);
-    if (pthread_barrier_init(&run->start, NULL, (unsigned)run->threads + 1) != 0)
+    if (pthread_barrier_init(&run->start, NULL, (unsigned)run->threads + 1) != 0 ||
+        pthread_barrier_init(&run->end, NULL, (unsigned)run->threads + 1) != 0)
         die(run->name, "no barrier");
+    atomic_store(&run->left, run->threads);
     struct watch watch;
     watch_start(&watch, &run->redis);
-    start_workers(run, worker);
-
-    (void)pthread_barrier_wait(&run->start);
-    int64_t start_ns = clock_now_ns();
-    for (int i = 0; i < run->threads; i++)
-        (void)pthread_join(worker[i].thread, NULL);
-    int64_t elapsed_ns = clock_now_ns() - start_ns;
-
+    int64_t start_ns = run->gated ? open_gate(run, worker) : start_at_once(run, worker);
+    (void)pthread_barrier_wait(&run->end);
+    int64_t elapsed_ns = run->done_ns - start_ns;
     run->peak_clients = watch_end(&watch);
     run->per_second =
         (double)(total - (size_t)atomic_load(&run->errors)) * 1e9 / (double)elapsed_ns;
+    for (int i = 0; i < run->threads; i++)
+        (void)pthread_join(worker[i].thread, NULL);
     size_t waits = run->gated ? total : (size_t)run->threads;
     if (!run->gated) /* one wait per thread: close the gaps */
         for (int i = 0; i < run->threads; i++)
@@ -226,6 +269,7 @@ static void measure(struct run *run)
     run->wait_p99_ms = (double)run->wait_ns[waits * 99 / 100] / 1e6;
 
     (void)pthread_barrier_destroy(&run->start);
+    (void)pthread_barrier_destroy(&run->end);
     redis_pool_free(run->pool);
     free(run->wait_ns);
     free(worker);
@@ -250,13 +294,16 @@ int main(int argc, char **argv)
     (void)snprintf(limit, sizeof limit, "%d", MAX_CLIENTS);
     struct redis_server server;
     struct err err = {""};
-    if (redis_server_start(&server,
-                           &(struct redis_server_options){
-                               .extra = (const char *const[]){"--maxclients", limit, NULL}},
-                           &err) != 0)
+    if (redis_server_start(
+            &server,
+            &(struct redis_server_options){
+                .tcp = true, .extra = (const char *const[]){"--maxclients", limit, NULL}},
+            &err) != 0)
         die("redis", err.text);
-    struct redis_options redis = {
-        .path = server.socket, .connect_timeout_ms = TIMEOUT_MS, .socket_timeout_ms = TIMEOUT_MS};
+    struct redis_options redis = {.host = "127.0.0.1",
+                                  .port = server.port,
+                                  .connect_timeout_ms = TIMEOUT_MS,
+                                  .socket_timeout_ms = TIMEOUT_MS};
 
     struct run runs[] = {
         {.name = "gated",

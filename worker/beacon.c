@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { BEAT_MS = 5000, AFTER_ERROR_MS = 1000, TAKE_MS = 2000 };
+enum { BEAT_MS = 5000, IDLE_BEAT_MS = 10000, AFTER_ERROR_MS = 1000, TAKE_MS = 2000 };
 
 static int64_t rss_kb(void)
 {
@@ -56,6 +56,7 @@ static int report(struct beacon *b, struct redis_conn *conn, struct conf *conf,
     if (!jobs)
         return -ENOMEM;
     int n = runner_jobs(b->runner, jobs, conf->threads);
+    b->busy = n;
     struct presence p = {
         .info = buf_str(&b->info),
         .threads = conf->threads,
@@ -107,7 +108,7 @@ static int64_t tick(void *ctx)
         log_warn("could not report to the dashboard", log_str("error", err.text));
         return rc == -EMEDIUMTYPE ? BEAT_MS : AFTER_ERROR_MS;
     }
-    return BEAT_MS;
+    return b->busy > 0 ? BEAT_MS : IDLE_BEAT_MS;
 }
 
 int beacon_start(struct beacon *b)

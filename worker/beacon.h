@@ -29,6 +29,7 @@ struct beacon {
     uint64_t conf_version;
     struct buf info;
     int64_t rtt_us;
+    int busy; /* jobs at the last report */
 };
 
 int beacon_start(struct beacon *b) warn_unused_result; /* pointers set by the caller */

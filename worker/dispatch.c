@@ -250,6 +250,23 @@ void dispatch_suspect(struct dispatch *d)
     mutex_unlock(&d->mutex);
 }
 
+/* Takes the whole list, or what is not on trial. */
+static struct job *take_ready_locked(struct dispatch *d, bool all)
+{
+    struct job *taken = NULL, **end = &taken;
+    for (unsigned i = d->ready; i > 0; i--) {
+        struct job *job = pop_locked(d);
+        if (job->claim->on_trial && !all) {
+            append_locked(d, job);
+        } else {
+            *end = job;
+            end = &job->next;
+        }
+    }
+    check_idle_locked(d);
+    return taken;
+}
+
 struct job *dispatch_surplus(struct dispatch *d, bool all, int64_t *ret_recheck_ns)
 {
     int64_t now = clock_now_ns();
@@ -259,12 +276,8 @@ struct job *dispatch_surplus(struct dispatch *d, bool all, int64_t *ret_recheck_
     if (age > JOB_LATE_NS) /* the jobs before it turned out to be slow */
         for (unsigned i = d->ready; i > 0; i--)
             wake_one_locked(d);
-    if (all || (age > JOB_SURPLUS_NS && d->sleeping + d->waking == 0)) {
-        taken = d->head;
-        d->head = d->tail = NULL;
-        d->ready = 0;
-        check_idle_locked(d);
-    }
+    if (all || (age > JOB_SURPLUS_NS && d->sleeping + d->waking == 0))
+        taken = take_ready_locked(d, all);
     /* Short jobs pass through the list between two looks; only then is it worth looking again. */
     *ret_recheck_ns = d->head || d->claimed_ahead ? now + JOB_LATE_NS : CLOCK_NEVER;
     d->claimed_ahead = d->head != NULL;

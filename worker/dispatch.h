@@ -97,8 +97,8 @@ bool dispatch_is_dry(struct dispatch *d, unsigned *ret_free);
 /* Something may be in the queues: claim again. */
 void dispatch_suspect(struct dispatch *d);
 
-/* Jobs that have waited too long with no thread free (or all of them): the caller's now, linked
- * by next. *ret_recheck_ns: when to look again; CLOCK_NEVER when nothing waits. */
+/* Jobs that have waited too long with no thread free, other than those on trial (or all of them):
+ * the caller's now, linked by next. *ret_recheck_ns: when to look again; CLOCK_NEVER when nothing waits. */
 struct job *dispatch_surplus(struct dispatch *d, bool all, int64_t *ret_recheck_ns);
 
 void dispatch_open(struct dispatch *d, bool open); /* quiet: false */

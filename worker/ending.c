@@ -11,7 +11,7 @@ static enum ending decide(const struct run *run, const struct outcome *out, doub
     if (out->kind == OUTCOME_DONE)
         return ENDING_DONE;
     if (out->kind == OUTCOME_DEAD)
-        return ENDING_DEAD;
+        return run->envelope.keep_dead ? ENDING_DEAD : ENDING_DROPPED;
     int64_t handler_retry = run->handler ? run->handler->conf->retry : -1;
     switch (envelope_fate(&run->envelope, handler_retry, now, ret_delay_s)) {
     case JOB_FATE_RETRY:

@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { RENEWALS_PER_LEASE = 5, RETRY_MS = 50 };
+enum { RENEWALS_PER_LEASE = 4, RETRY_MS = 50 };
 
 /* A renewal that takes this part of the lease means that Redis, or we, stood still. */
 static int64_t stall_ns(const struct heartbeat *h)
@@ -156,7 +156,13 @@ double heartbeat_wait_seconds(const struct heartbeat *h)
 
 bool heartbeat_calm(const struct heartbeat *h)
 {
-    return heartbeat_fresh(h) && clock_now_ns() - atomic_load(&h->calm_since_ns) >= h->lease_ns;
+    return age_at(h, clock_now_ns()) < h->lease_ns / RENEWALS_PER_LEASE + h->lease_ns / 8 &&
+           clock_now_ns() - atomic_load(&h->calm_since_ns) >= h->lease_ns;
+}
+
+double heartbeat_calm_until(const struct heartbeat *h)
+{
+    return heartbeat_redis_now(h) + (double)h->lease_ns / 8 / (double)NS_PER_S;
 }
 
 void heartbeat_note_trouble(struct heartbeat *h)

@@ -12,7 +12,7 @@
  * - now: Redis' clock, as an offset to the monotonic one, for due times and timestamps.
  * - the number of claims in our registry, to compare with what we know (worker/inflight).
  *
- * The lease is renewed every fifth of its length. A blocking wait ends after three fifths of it
+ * The lease is renewed every quarter of its length. A blocking wait ends after three fifths of it
  * and starts only while the last renewal is younger than a third: so no job can land for a worker
  * whose lease is already gone, not even by the ghost of its connection.
  *
@@ -61,8 +61,11 @@ bool heartbeat_wait_fresh(struct heartbeat *h, int64_t deadline_ns);
 /* True when a blocking wait of heartbeat_wait_seconds() may start now. */
 bool heartbeat_may_wait(const struct heartbeat *h);
 double heartbeat_wait_seconds(const struct heartbeat *h);
-/* True when Redis has been without trouble for a full lease. */
+/* True when Redis has been without trouble for a full lease and the next renewal is not overdue. */
 bool heartbeat_calm(const struct heartbeat *h);
+/* Redis' time until which calm that was seen now proves that no lease has lapsed by a stall: the
+ * last renewals of all workers and this moment lie within one lease. */
+double heartbeat_calm_until(const struct heartbeat *h);
 /* Somebody met trouble: a timeout, a lost connection. */
 void heartbeat_note_trouble(struct heartbeat *h);
 

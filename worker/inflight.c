@@ -63,6 +63,14 @@ void inflight_end(struct inflight *t, uint64_t seq)
     mutex_unlock(&t->mutex);
 }
 
+bool inflight_has(struct inflight *t, uint64_t seq)
+{
+    mutex_lock(&t->mutex);
+    bool known = find_locked(t, seq) < t->n;
+    mutex_unlock(&t->mutex);
+    return known;
+}
+
 size_t inflight_count(struct inflight *t)
 {
     mutex_lock(&t->mutex);

@@ -35,6 +35,7 @@ uint64_t inflight_begin(struct inflight *t);
 /* Makes a number known again (adoption). False when it already was: somebody else has it. */
 bool inflight_adopt(struct inflight *t, uint64_t seq);
 void inflight_end(struct inflight *t, uint64_t seq);
+bool inflight_has(struct inflight *t, uint64_t seq);
 size_t inflight_count(struct inflight *t);
 
 #endif

@@ -60,7 +60,8 @@ struct claim {
     char *queue;
     struct reply *reply;
     int64_t claimed_ns;
-    unsigned n; /* jobs[] */
+    bool on_trial; /* waits for a free thread, however long that takes (worker/reaper) */
+    unsigned n;    /* jobs[] */
     /* the settler's alone: */
     unsigned settled;
     unsigned abandoned;

@@ -17,6 +17,7 @@
 #include "worker/runner.h"
 #include "worker/scheduler.h"
 #include "worker/settler.h"
+#include "worker/tally.h"
 #include "worker/waker.h"
 #include "worker/worker.h"
 
@@ -35,6 +36,7 @@ struct worker {
     struct live live;
     struct inflight inflight;
     struct heartbeat heartbeat;
+    struct tally tally;
     struct streamer streamer;
     struct settler settler;
     struct runner runner;
@@ -44,12 +46,14 @@ struct worker {
     struct scheduler scheduler;
     struct reaper reaper;
     struct beacon beacon;
+    struct http_server *http; /* NULL when metrics.listen is off */
 
     struct executor *executors; /* EXECUTORS_MAX places, most never touched */
     int nexecutors;             /* started */
     int started;                /* services that worker_finish() has to stop, in start order */
-    bool begun_stop;
-    int64_t born_ns;
+    atomic_bool begun_stop;
+    double born_at; /* Unix time */
+    struct err why; /* a service could not start, where it has words for it */
 };
 
 /* Starts executors until there are n; fewer when the system has no room (a warning). */

@@ -67,7 +67,10 @@ static int recover_one(struct reaper *r, struct redis_conn *conn, const char *id
     enum recover_state state;
     do {
         buried = 0;
-        int rc = store_recover(r->store, conn, identity, &got, err);
+        if (!heartbeat_calm(r->heartbeat))
+            return 0;
+        int rc = store_recover(r->store, conn, identity, heartbeat_calm_until(r->heartbeat), &got,
+                               err);
         if (rc != 0)
             return rc;
         moved += got.moved;
@@ -85,7 +88,9 @@ static int recover_one(struct reaper *r, struct redis_conn *conn, const char *id
             return rc;
     } while (state == RECOVER_MORE || buried > 0);
     atomic_fetch_add(&r->recovered, moved);
-    if (state != RECOVER_ALIVE)
+    if (state == RECOVER_LATE)
+        heartbeat_note_trouble(r->heartbeat);
+    else if (state != RECOVER_ALIVE)
         log_warn("a worker is dead; its jobs went back to their queues",
                  log_str("worker", identity), log_int("jobs", (int64_t)moved));
     if (moved > 0)
@@ -98,13 +103,65 @@ static int sweep(struct reaper *r, struct redis_conn *conn, struct err *err)
     char **ids = NULL;
     size_t n = 0;
     int rc = store_lapsed_workers(r->store, conn, &ids, &n, err);
-    for (size_t i = 0; i < n; i++) {
-        if (rc == 0)
-            rc = recover_one(r, conn, ids[i], err);
+    for (size_t i = 0; i < n; i++) { /* one that cannot be recovered must not keep the others */
+        int one = redis_conn_broken(conn) ? 0 : recover_one(r, conn, ids[i], err);
+        if (one != 0)
+            rc = one;
         free(ids[i]);
     }
     free(ids);
     return rc;
+}
+
+/* ---- trials ---- */
+
+/* Claims one job that is on trial and hands it out. */
+static int begin_trial(struct reaper *r, struct redis_conn *conn, struct err *err)
+{
+    struct claimed claimed = {.queue = -1};
+    struct conf *conf = live_conf(r->live, NULL);
+    const char **queues = calloc((size_t)conf->nqueues, sizeof *queues);
+    for (int i = 0; queues && i < conf->nqueues; i++)
+        queues[i] = conf->queues[i].name;
+    struct claim_request request = {
+        .seq = queues ? inflight_begin(r->inflight) : 0,
+        .want = 1,
+        .max_bytes = 1, /* one job at least */
+        .max_payload = conf->max_payload,
+        .queues = queues,
+        .nqueues = conf->nqueues,
+        .trial = true,
+    };
+    struct claim *claim = NULL;
+    int rc = -ENOMEM;
+    if (request.seq)
+        rc = store_claim(r->store, conn, &request, NULL, NULL, NULL, &claimed, err);
+    if (rc == 0 && claimed.queue >= 0) {
+        claim = claim_new(request.seq, heartbeat_generation(r->heartbeat), queues[claimed.queue], 1,
+                          claimed.reply);
+        rc = claim ? 0 : -ENOMEM;
+    }
+    if (claim) {
+        claim->jobs[0].payload = claimed_payload(&claimed, 0);
+        claim->on_trial = true;
+        job_log(LOG_WARN, "a job is on trial: if its worker dies once more, it is dead",
+                &claim->jobs[0]);
+        dispatch_adopted(r->dispatch, claim);
+    } else {
+        inflight_end(r->inflight, request.seq); /* what came by a lost reply is adopted */
+        reply_free(claimed.reply);
+    }
+    r->trial_seq = claim ? request.seq : 0;
+    free(queues);
+    conf_unref(conf);
+    return rc;
+}
+
+/* Looks with each sweep; sooner after a trial, as there may be more. */
+static bool may_begin_trial(struct reaper *r, bool swept)
+{
+    return (swept || r->trial_seq != 0) && dispatch_is_open(r->dispatch) && heartbeat_calm(r->heartbeat) &&
+           (r->trial_seq == 0 || !inflight_has(r->inflight, r->trial_seq));
 }
 
 /* ---- our own books ---- */
@@ -216,8 +273,9 @@ static int64_t tick(void *ctx)
     struct err err = {""};
     bool books = atomic_exchange(&r->reconcile, false) || r->ndoubts > 0 ||
                  heartbeat_registered(r->heartbeat) > inflight_count(r->inflight);
-    bool due = clock_now_ns() >= r->next_sweep_ns;
-    if (!heartbeat_fresh(r->heartbeat) || (!books && !due)) {
+    bool due = clock_now_ns() >= r->next_sweep_ns && heartbeat_calm(r->heartbeat);
+    bool trial = may_begin_trial(r, due);
+    if (!heartbeat_fresh(r->heartbeat) || (!books && !due && !trial)) {
         if (books)
             atomic_store(&r->reconcile, true);
         return AFTER_ERROR_MS;
@@ -225,8 +283,10 @@ static int64_t tick(void *ctx)
     int rc = redis_pool_take(r->pool, clock_deadline_ms(TAKE_MS), &conn, &err);
     if (rc == 0 && books)
         rc = reconcile(r, conn, &err);
-    if (rc == 0 && due && heartbeat_calm(r->heartbeat))
+    if (rc == 0 && due)
         rc = sweep(r, conn, &err);
+    if (rc == 0 && trial)
+        rc = begin_trial(r, conn, &err);
     if (conn)
         redis_pool_give(r->pool, conn);
     if (rc != 0) {

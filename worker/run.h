@@ -23,6 +23,7 @@ struct run {
     struct buf payload; /* the completed payload, when the job's own lacked something */
     struct output output;
     struct slot *slot;
+    struct tally_entry *tally;
     int64_t started_ns; /* monotonic, as is the next */
     int64_t ended_ns;
     double started_at;  /* Redis' time */

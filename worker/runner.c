@@ -162,7 +162,7 @@ static bool hide(struct slot *slot)
 static void end_run(struct runner *r, struct run *run, struct job *job, struct outcome *out,
                     bool given_back)
 {
-    int64_t ms = (run->ended_ns - run->started_ns) / NS_PER_MS;
+    int64_t took_ns = run->ended_ns - run->started_ns, ms = took_ns / NS_PER_MS;
     struct log_field jid = log_str("jid", run->shown.jid);
     struct log_field klass = log_str("class", run->shown.klass);
     if (given_back || atomic_load(&run->stop) == RUN_LOST) {
@@ -179,19 +179,23 @@ static void end_run(struct runner *r, struct run *run, struct job *job, struct o
     switch (ending) {
     case ENDING_DONE:
         atomic_fetch_add_explicit(&r->done, 1, memory_order_relaxed);
+        tally_end(run->tally, TALLY_DONE, took_ns);
         log_debug("job done", jid, klass, queue, attempt, log_int("ms", ms));
         break;
     case ENDING_RETRY:
         atomic_fetch_add(&r->failed, 1);
+        tally_end(run->tally, TALLY_FAILED, took_ns);
         log_warn("job failed; it will be retried", jid, klass, queue, attempt, error,
                  log_int("ms", ms), log_real("retry_in_s", end->delay_s));
         break;
     case ENDING_DEAD:
         atomic_fetch_add(&r->dead, 1);
+        tally_end(run->tally, TALLY_DEAD, took_ns);
         log_error("job is dead", jid, klass, queue, attempt, error, log_int("ms", ms));
         break;
     case ENDING_DROPPED:
         atomic_fetch_add(&r->failed, 1);
+        tally_end(run->tally, TALLY_FAILED, took_ns);
         log_error("job failed and is dropped, as it asked for", jid, klass, queue, attempt, error,
                   log_int("ms", ms));
         break;
@@ -203,16 +207,25 @@ static void end_run(struct runner *r, struct run *run, struct job *job, struct o
     submit(r, job, end);
 }
 
-static int64_t run_parsed(struct runner *r, struct slot *slot, struct job *job, struct run *run)
+static void count_start(struct runner *r, struct run *run)
+{
+    double enqueued_at = run->envelope.enqueued_at;
+    run->tally = tally_find(r->tally, run->shown.queue, run->shown.klass);
+    if (enqueued_at > 0)
+        tally_start(run->tally, (int64_t)((run->started_at - enqueued_at) * (double)NS_PER_S));
+}
+
+static int64_t run_parsed(struct runner *r, struct slot *slot, struct job *job, struct conf *conf,
+                          struct run *run)
 {
     struct outcome out = {.kind = OUTCOME_DONE};
     struct registry *registry = live_registry(r->live);
-    struct conf *conf = live_conf(r->live, NULL);
     run->handler = registry_find(registry, run->envelope.klass);
     run->started_at = heartbeat_redis_at(r->heartbeat, run->started_ns);
     run->slot = slot;
 
     int rc = prepare(r, run, job, conf);
+    count_start(r, run);
     show(slot, run);
     if (rc == 0 && run->tracked)
         record_start(r, run);
@@ -227,9 +240,19 @@ static int64_t run_parsed(struct runner *r, struct slot *slot, struct job *job, 
 
     run_end(run);
     outcome_release(&out);
-    conf_unref(conf);
     registry_unref(registry);
     return run->ended_ns - run->started_ns;
+}
+
+/* A claim by script leaves what is larger than the cap in Redis; what a blocking wait has moved is
+ * seen here first. */
+static int parse(const struct job *job, const struct conf *conf, struct envelope *ret,
+                 struct err *err)
+{
+    if (job->payload.n > (size_t)conf->max_payload)
+        return err_set(err, -EBADMSG, "%zu bytes are more than max_payload allows (%lld)",
+                       job->payload.n, (long long)conf->max_payload);
+    return envelope_parse(job->payload, ret, err);
 }
 
 int64_t runner_run(struct runner *r, int slot, struct job *job)
@@ -244,24 +267,22 @@ int64_t runner_run(struct runner *r, int slot, struct job *job)
         settler_abandon(r->settler, job);
         return 0;
     }
-    int rc = envelope_parse(job->payload, &run.envelope, &err);
+    int64_t took_ns = 0;
+    struct conf *conf = live_conf(r->live, NULL);
+    int rc = parse(job, conf, &run.envelope, &err);
     if (rc == -EBADMSG) {
         bury_malformed(r, job, &err);
-        return 0;
-    }
-    if (rc != 0) {
+    } else if (rc != 0) {
         settler_abandon(r->settler, job);
-        return 0;
-    }
-    int64_t took_ns = 0;
-    if (is_expired(r, &run.envelope)) {
+    } else if (is_expired(r, &run.envelope)) {
         atomic_fetch_add(&r->expired, 1);
         job_log(LOG_WARN, "job has expired and is dropped", job);
         submit(r, job, NULL);
     } else {
-        took_ns = run_parsed(r, &r->slots[slot], job, &run);
+        took_ns = run_parsed(r, &r->slots[slot], job, conf, &run);
     }
     envelope_release(&run.envelope);
+    conf_unref(conf);
     return took_ns;
 }
 

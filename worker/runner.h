@@ -24,6 +24,7 @@
 #include "worker/live.h"
 #include "worker/output.h"
 #include "worker/settler.h"
+#include "worker/tally.h"
 
 struct slot {
     struct mutex mutex;
@@ -38,6 +39,7 @@ struct runner {
     struct streamer *streamer;
     struct heartbeat *heartbeat;
     struct live *live;
+    struct tally *tally;
     struct slot *slots; /* one per executor thread */
     int nslots;
     atomic_uint_fast64_t done, failed, dead, malformed, expired;

@@ -4,7 +4,9 @@
 #include "base/log.h"
 #include "base/random.h"
 
-enum { POLL_MAX_MS = 2000, POLL_MIN_MS = 2, AFTER_ERROR_MS = 1000, TAKE_MS = 2000 };
+enum { POLL_MAX_MS = 2500, POLL_MIN_MS = 2, AFTER_ERROR_MS = 1000, TAKE_MS = 2000 };
+enum { STUCK_MAX = 10000 }; /* entries without a way that are passed over to reach others */
+
 
 static const char *const set_names[DUE_SETS] = {
     [DUE_SCHEDULE] = "schedule",
@@ -16,10 +18,12 @@ static int promote_all(struct scheduler *s, struct redis_conn *conn, enum due_se
                        double *ret_in, struct err *err)
 {
     struct promotion p = {0};
+    uint64_t stuck = 0;
     do {
-        int rc = store_promote(s->store, conn, set, &p, err);
+        int rc = store_promote(s->store, conn, set, stuck, &p, err);
         if (rc != 0)
             return rc;
+        stuck += p.stuck;
         atomic_fetch_add(&s->promoted, p.moved);
         if (p.moved > 0)
             log_debug("due jobs went to their queues", log_str("set", set_names[set]),
@@ -27,11 +31,11 @@ static int promote_all(struct scheduler *s, struct redis_conn *conn, enum due_se
         if (p.buried > 0)
             log_error("entries that are no jobs were moved to dead", log_str("set", set_names[set]),
                       log_int("entries", (int64_t)p.buried));
-        if (p.stuck > 0)
-            log_error("due jobs cannot go to their queues: a key holds another type",
-                      log_str("set", set_names[set]), log_int("jobs", (int64_t)p.stuck));
-    } while (p.more);
-    *ret_in = p.stuck > 0 ? AFTER_ERROR_MS / 1000.0 : p.next_due_in;
+    } while (p.more && stuck < STUCK_MAX);
+    if (stuck > 0)
+        log_error("due jobs cannot go to their queues: a key holds another type",
+                  log_str("set", set_names[set]), log_int("jobs", (int64_t)stuck));
+    *ret_in = stuck > 0 ? AFTER_ERROR_MS / 1000.0 : p.next_due_in;
     return 0;
 }
 
@@ -42,6 +46,12 @@ static int look(struct scheduler *s, struct redis_conn *conn, double *ret_in, st
     for (int set = 0; rc == 0 && set < DUE_SETS; set++) {
         if (in[set] == 0)
             rc = promote_all(s, conn, (enum due_set)set, &in[set], err);
+        if (rc == -EMEDIUMTYPE) { /* the other set goes on */
+            log_error("a set of due jobs is of another type: passed over",
+                      log_str("set", set_names[set]));
+            rc = 0;
+            in[set] = -1;
+        }
         if (rc == 0 && in[set] >= 0 && in[set] < *ret_in)
             *ret_in = in[set];
     }

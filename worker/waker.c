@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "store/claim.h"
 
-enum { POLL_MS = 100, OUTAGE_MS = 1000 };
+enum { POLL_MS = 100, OUTAGE_MS = 1000, ASK_AHEAD_MAX = 4 };
 #define PAUSED_CHECK_NS (1 * NS_PER_S)
 #define WRONG_CHECK_NS  (5 * NS_PER_S)
 #define OVERDUE_NS         (2 * NS_PER_S) /* a wait that is this much overdue is a dead connection */
@@ -18,12 +18,14 @@ enum { POLL_MS = 100, OUTAGE_MS = 1000 };
 struct wait_slot {
     char *queue;
     struct redis_conn *conn;
-    int64_t client_id; /* at the server, to end its wait or its ghost */
+    int64_t client_id; /* at the server, to end its wait */
     uint64_t seq;      /* the claim the next job lands in; 0 = none yet */
     uint64_t generation;
     bool armed;
     bool paused;
     int64_t overdue_ns;    /* while armed */
+    int64_t ghost_id;      /* a lost client, which may be waiting … */
+    int64_t ghost_until_ns; /* … until then; 0: there is none */
     int64_t not_before_ns; /* paused, or the key is no list */
 };
 
@@ -45,21 +47,32 @@ static void ask_client_id(struct wait_slot *slot)
     reply_free(id);
 }
 
+/* Best effort: where CLIENT LIST or KILL is forbidden, the ghost ends with its wait. The name is
+ * looked at because a server that was restarted gives the same ids to others. */
+static void exorcise(struct waker *w, struct wait_slot *slot, struct redis_conn *conn)
+{
+    struct reply *line = NULL;
+    long long id = slot->ghost_id;
+    int rc = redis_callf(conn, &line, NULL, "CLIENT LIST ID %lld", id);
+    if (rc == 0 && strstr(reply_str(line).p, store_identity(w->store)))
+        rc = redis_callf(conn, NULL, NULL, "CLIENT KILL ID %lld", id);
+    if (rc == 0)
+        slot->ghost_until_ns = 0;
+    reply_free(line);
+}
+
 static int open_slot(struct waker *w, struct wait_slot *slot)
 {
     struct err err = {""};
-    int64_t ghost = slot->client_id;
     int rc = redis_pool_take_private(w->pool, "wait", &slot->conn, &err);
     if (rc != 0) {
         log_debug("no connection to wait on", log_str("queue", slot->queue),
                   log_str("error", err.text));
         return rc;
     }
-    slot->client_id = 0;
     ask_client_id(slot);
-    if (ghost != 0) {
-        /* Best effort: where CLIENT KILL is forbidden, the ghost ends with its wait. */
-        (void)!redis_callf(slot->conn, NULL, NULL, "CLIENT KILL ID %lld", (long long)ghost);
+    if (slot->ghost_until_ns != 0) {
+        exorcise(w, slot, slot->conn);
         w->lost_reply(w->lost_reply_ctx);
     }
     return 0;
@@ -79,26 +92,37 @@ static void refused(struct wait_slot *slot, const struct err *err)
     slot->not_before_ns = clock_now_ns() + WRONG_CHECK_NS;
 }
 
-static void close_slot(struct waker *w, struct wait_slot *slot, bool forget_client)
+static void close_slot(struct waker *w, struct wait_slot *slot)
 {
     if (slot->conn)
         redis_pool_give_private(w->pool, slot->conn);
     slot->conn = NULL;
+    if (slot->armed) {
+        slot->ghost_id = slot->client_id;
+        slot->ghost_until_ns = slot->overdue_ns;
+    }
     slot->armed = false;
+    slot->client_id = 0;
     forget_number(w, slot);
-    if (forget_client)
-        slot->client_id = 0;
 }
 
 static void break_slot(struct waker *w, struct wait_slot *slot, const char *why)
 {
     log_warn("a blocking wait was lost", log_str("queue", slot->queue), log_str("error", why));
-    close_slot(w, slot, false);
+    close_slot(w, slot);
     heartbeat_note_trouble(w->heartbeat);
     w->lost_reply(w->lost_reply_ctx);
 }
 
 /* ---- waiting and landing ---- */
+
+/* Is the queue paused? With few queues the question rides along with each wait, so that the answer
+ * is there when a job is. With many that would double what an idle worker costs Redis, and it is
+ * asked only when a job has landed. */
+static bool asks_ahead(const struct waker *w)
+{
+    return w->nslots <= ASK_AHEAD_MAX;
+}
 
 /* Returns -ENOTCONN when Redis is away. */
 static int arm(struct waker *w, struct wait_slot *slot)
@@ -141,12 +165,12 @@ static int arm(struct waker *w, struct wait_slot *slot)
         }
     }
     double seconds = heartbeat_wait_seconds(w->heartbeat);
-    if (store_wait_send(w->store, slot->conn, slot->seq, slot->queue, seconds) != 0) {
+    slot->armed = true; /* even when sending fails: the server may have it all the same */
+    slot->overdue_ns = now + (int64_t)(seconds * (double)NS_PER_S) + OVERDUE_NS;
+    if (store_wait_send(w->store, slot->conn, slot->seq, slot->queue, seconds, asks_ahead(w)) != 0) {
         break_slot(w, slot, "the connection is gone");
         return -ENOTCONN;
     }
-    slot->armed = true;
-    slot->overdue_ns = now + (int64_t)(seconds * (double)NS_PER_S) + OVERDUE_NS;
     return 0;
 }
 
@@ -155,7 +179,7 @@ static void land(struct waker *w, struct wait_slot *slot, struct reply *payload)
     struct claim *claim = claim_new(slot->seq, slot->generation, slot->queue, 1, payload);
     if (!claim) {
         reply_free(payload);
-        close_slot(w, slot, true); /* forgets the number: it is adopted when there is memory */
+        close_slot(w, slot); /* forgets the number: it is adopted when there is memory */
         return;
     }
     claim->jobs[0].payload = reply_str(payload);
@@ -170,15 +194,20 @@ static void read_wait(struct waker *w, struct wait_slot *slot)
 {
     struct reply *payload = NULL;
     struct err err = {""};
-    int rc = store_wait_read(slot->conn, &payload, &slot->paused, &err);
+    int rc = store_wait_read(slot->conn, asks_ahead(w), &payload, &slot->paused, &err);
+    if (rc == -ENOTCONN) {
+        break_slot(w, slot, err.text);
+        return;
+    }
     slot->armed = false;
+    if (rc == 0 && payload && !asks_ahead(w) &&
+        store_is_paused(w->store, slot->conn, slot->queue, &slot->paused, NULL) != 0)
+        slot->paused = true; /* in doubt not run: the job goes back and the next wait asks again */
     if (rc == 0) {
         if (slot->paused)
             slot->not_before_ns = clock_now_ns() + PAUSED_CHECK_NS;
         if (payload)
             land(w, slot, payload);
-    } else if (rc == -ENOTCONN) {
-        break_slot(w, slot, err.text);
     } else {
         refused(slot, &err);
     }
@@ -203,12 +232,16 @@ static void disarm_all(struct waker *w)
     struct redis_conn *conn = NULL;
     for (int i = 0; i < w->nslots; i++) {
         struct wait_slot *slot = &w->slots[i];
-        if (!slot->armed)
+        if (!slot->armed && slot->ghost_until_ns == 0)
             continue;
         if (!conn && redis_pool_take(w->pool, clock_deadline_ms(OUTAGE_MS), &conn, NULL) != 0)
             break;
-        (void)!redis_callf(conn, NULL, NULL, "CLIENT UNBLOCK %lld", (long long)slot->client_id);
-        read_wait(w, slot);
+        if (slot->armed) {
+            (void)!redis_callf(conn, NULL, NULL, "CLIENT UNBLOCK %lld", (long long)slot->client_id);
+            read_wait(w, slot);
+        }
+        if (slot->ghost_until_ns != 0)
+            exorcise(w, slot, conn);
     }
     if (conn)
         redis_pool_give(w->pool, conn);
@@ -220,7 +253,9 @@ static void close_all(struct waker *w)
 {
     disarm_all(w);
     for (int i = 0; i < w->nslots; i++) {
-        close_slot(w, &w->slots[i], true);
+        close_slot(w, &w->slots[i]);
+        if (w->slots[i].ghost_until_ns > w->ghosts_until_ns)
+            w->ghosts_until_ns = w->slots[i].ghost_until_ns;
         free(w->slots[i].queue);
     }
     free(w->slots);
@@ -324,9 +359,7 @@ static void *waker_main(void *arg)
         if (waiting && w->more_queues && clock_now_ns() >= deadline)
             dispatch_suspect(w->dispatch);
     }
-    int64_t unused;
     close_all(w);
-    settler_give_back(w->settler, dispatch_surplus(w->dispatch, true, &unused));
     return NULL;
 }
 
@@ -346,6 +379,13 @@ void waker_stop(struct waker *w)
     atomic_store(&w->stopping, true);
     waker_notify(w);
     thread_join(&w->thread);
+    int64_t unused;
+    settler_give_back(w->settler, dispatch_surplus(w->dispatch, true, &unused));
+}
+
+bool waker_has_ghosts(const struct waker *w)
+{
+    return clock_now_ns() < w->ghosts_until_ns;
 }
 
 void waker_release(struct waker *w)

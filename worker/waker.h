@@ -13,7 +13,8 @@
  *
  * A wait whose connection breaks may have moved a job all the same, and until the server notices,
  * its ghost may still do so: the claim's number is dropped from inflight and `lost_reply` asks for
- * reconciliation; the old client is killed by its id.
+ * reconciliation; the old client is killed by its id. Where that fails, the ghost may live on when
+ * this process has ended: waker_has_ghosts() then says that our name must stay in the books.
  *
  * Threads: waker_notify() from any thread.
  */
@@ -48,13 +49,16 @@ struct waker {
     struct wait_slot *slots;
     int nslots;
     bool more_queues; /* than slots */
+    int64_t ghosts_until_ns; /* of slots that are closed */
     atomic_uint_fast64_t landed;
 };
 
 int waker_init(struct waker *w) warn_unused_result; /* the pointers above are set by the caller */
 int waker_start(struct waker *w) warn_unused_result;
-/* Ends all waits, gives back what they brought, joins. */
+/* Ends all waits, gives back what they brought, joins. May be called again. */
 void waker_stop(struct waker *w);
+/* Only after the stop: a lost wait may still move a job into a claim of ours. */
+bool waker_has_ghosts(const struct waker *w);
 void waker_release(struct waker *w);
 void waker_notify(void *waker);
 

@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "store/connect.h"
 #include "store/lease.h"
+#include "worker/health.h"
 #include "worker/parts.h"
 
 enum {
@@ -98,6 +99,7 @@ static void wire(struct worker *w)
         .streamer = &w->streamer,
         .heartbeat = &w->heartbeat,
         .live = &w->live,
+        .tally = &w->tally,
     };
     w->scheduler =
         (struct scheduler){.store = w->store, .pool = w->pool, .heartbeat = &w->heartbeat};
@@ -107,6 +109,7 @@ static void wire(struct worker *w)
         .heartbeat = &w->heartbeat,
         .inflight = &w->inflight,
         .dispatch = &w->dispatch,
+        .live = &w->live,
     };
     w->beacon = (struct beacon){
         .store = w->store,
@@ -125,7 +128,7 @@ int worker_new(struct conf *conf, struct worker **ret, struct err *err)
     struct worker *w = calloc(1, sizeof *w);
     if (!w)
         return err_set(err, -ENOMEM, "no memory");
-    w->born_ns = clock_now_ns();
+    w->born_at = (double)clock_wall_us() / 1e6;
     make_identity(w->identity, sizeof w->identity);
     int rc = make_pool(w, conf, err);
     if (rc == 0)
@@ -146,6 +149,7 @@ int worker_new(struct conf *conf, struct worker **ret, struct err *err)
     }
     live_init(&w->live, conf_ref(conf), registry);
     inflight_init(&w->inflight);
+    tally_init(&w->tally);
     heartbeat_init(&w->heartbeat, w->store, w->pool, conf->lease);
     dispatch_init(&w->dispatch, conf->threads, waker_notify, &w->waker);
     wire(w);
@@ -162,6 +166,7 @@ void worker_free(struct worker *w)
     dispatch_release(&w->dispatch);
     heartbeat_release(&w->heartbeat);
     inflight_release(&w->inflight);
+    tally_release(&w->tally);
     live_release(&w->live);
     free(w->executors);
     store_free(w->store);
@@ -246,6 +251,11 @@ static int start_reaper(struct worker *w, const struct conf *conf)
     return reaper_start(&w->reaper);
 }
 
+static int start_health(struct worker *w, const struct conf *conf)
+{
+    return health_start(w, conf->metrics_listen, &w->why);
+}
+
 static int start_waker(struct worker *w, const struct conf *conf)
 {
     (void)conf;
@@ -289,6 +299,7 @@ static void stop_settler(struct worker *w)
 static void stop_reaper(struct worker *w)
 {
     reaper_stop(&w->reaper);
+    waker_stop(&w->waker); /* again: what was adopted since has no thread to run on */
 }
 
 static void stop_waker(struct worker *w)
@@ -323,6 +334,7 @@ static const struct service {
     {"streamer", start_streamer, stop_streamer},
     {"settler", start_settler, stop_settler},
     {"reaper", start_reaper, stop_reaper},
+    {"metrics server", start_health, health_stop}, /* below all it reads; sees the drain */
     {"waker", start_waker, stop_waker},
     {"executors", start_executors, stop_executors},
     {"scheduler", start_scheduler, stop_scheduler},
@@ -339,7 +351,8 @@ int worker_start(struct worker *w, struct err *err)
         if (rc == 0)
             w->started = i + 1;
         else
-            (void)err_set(err, rc, "cannot start the %s: %s", services[i].name, strerror(-rc));
+            (void)err_set(err, rc, "cannot start the %s: %s", services[i].name,
+                          w->why.text[0] ? w->why.text : strerror(-rc));
     }
     conf_unref(conf);
     if (rc == 0) {
@@ -399,12 +412,17 @@ static void give_back(struct worker *w, int64_t deadline)
     uint64_t moved = 0;
     struct err err = {""};
     int rc;
+    if (waker_has_ghosts(&w->waker)) {
+        log_warn("a lost blocking wait may still take a job: others recover what is claimed when "
+                 "the lease has lapsed");
+        return;
+    }
     do {
         struct redis_conn *conn = NULL;
         struct recovered got = {0};
         rc = redis_pool_take(w->pool, deadline, &conn, &err);
         if (rc == 0)
-            rc = store_recover(w->store, conn, NULL, &got, &err);
+            rc = store_recover(w->store, conn, NULL, 0, &got, &err);
         if (conn)
             redis_pool_give(w->pool, conn);
         if (rc != 0)
@@ -449,6 +467,9 @@ bool worker_finish(struct worker *w, bool at_once)
     bool ended = dispatch_wait_idle(&w->dispatch, clock_now_ns());
     if (!ended)
         runner_stop_all(&w->runner, RUN_SHUTDOWN, true);
+    /* No wait may outlive our name in the books: nobody would find the job that it takes. */
+    if (w->started > index_of(stop_waker))
+        waker_stop(&w->waker);
     if (w->started > index_of(stop_settler) &&
         !settler_flush(&w->settler, clock_deadline_ms(at_once ? AT_ONCE_MS : FLUSH_MS)))
         log_warn("acks of finished jobs could not be written: these jobs run again",

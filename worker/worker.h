@@ -1,7 +1,7 @@
 /*
  * The worker: all services of one process, and the one list of the order they start and stop in.
  *
- * Start: pool, heartbeat, streamer, settler, runner, dispatch, waker, executors, scheduler, reaper,
+ * Start: pool, heartbeat, streamer, settler, reaper, metrics server, waker, executors, scheduler,
  * beacon. Nothing is claimed before the first lease is held.
  *
  * Stop (worker_stop): no more claims; waits for running jobs until the deadline; then what is left

@@ -19,6 +19,7 @@ struct redis_conn {
     struct reply *next; /* received by redis_conn_poll() and not read yet */
     int receive_ms;     /* the wait for replies that is in force */
     int send_ms;
+    int64_t lent_ns; /* the pool's */
 
     /* The arguments of the command being sent, in the shape that hiredis takes; kept so that a
      * send in steady state allocates nothing here. */
@@ -26,6 +27,16 @@ struct redis_conn {
     size_t *argvlen;
     int arg_cap;
 };
+
+void redis_conn_set_lent(struct redis_conn *c, int64_t since_ns)
+{
+    c->lent_ns = since_ns;
+}
+
+int64_t redis_conn_lent(const struct redis_conn *c)
+{
+    return c->lent_ns;
+}
 
 bool redis_conn_broken(const struct redis_conn *c)
 {

@@ -15,8 +15,7 @@
  *
  * connect_timeout_ms bounds all of that together (except the resolver's time for a host name).
  *
- * Nothing here raises its own protection against SIGPIPE: a process that talks to Redis ignores
- * that signal.
+ * A process that talks to Redis ignores SIGPIPE: hiredis writes without MSG_NOSIGNAL.
  *
  * Threads: a connection belongs to one thread at a time. Blocking: up to the timeouts.
  * Errors: -ENOTCONN (not reached, broken, timed out, certificate refused), -EAGAIN (LOADING and
@@ -64,6 +63,10 @@ bool redis_tls_supported(void);
 int redis_url_parse(const char *url, struct redis_options *ret, char **ret_storage,
                     struct err *err) warn_unused_result;
 
+/* A copy whose strings are its own, in *ret_storage as above. -ENOMEM. */
+int redis_options_copy(const struct redis_options *o, struct redis_options *ret,
+                       char **ret_storage) warn_unused_result;
+
 /* "redis://host:port/db" or "unix:///path?db=N", for people: no credentials. */
 void redis_options_describe(const struct redis_options *o, struct buf *out);
 
@@ -78,6 +81,10 @@ bool redis_conn_broken(const struct redis_conn *c);
 bool redis_conn_reusable(const struct redis_conn *c);
 
 int redis_conn_fd(const struct redis_conn *c); /* for poll() */
+
+/* The pool's note: since when it is lent out, monotonic. */
+void redis_conn_set_lent(struct redis_conn *c, int64_t since_ns);
+int64_t redis_conn_lent(const struct redis_conn *c);
 
 /* True when it is not reusable, or the peer has closed or has sent bytes that nobody asked for: an
  * idle connection in that state is not to be used again. One recv(MSG_PEEK) without blocking. */

@@ -37,6 +37,7 @@ struct redis_pool {
     int max_connections, reserved;
     int64_t idle_timeout_ms;
     struct permit permit;
+    struct histogram op; /* how long connections were lent out */
 
     struct mutex mutex; /* guards: all below */
     struct cond chance; /* a sleeping taker may find a connection or the way to open one */
@@ -50,6 +51,7 @@ struct redis_pool {
     int in_use;       /* of these, those taken, private ones included */
     int peak;         /* highest `open` */
     uint64_t given, connects, connect_failures, discarded;
+    uint64_t broken, reconnects; /* broken: and not yet replaced */
     int idle_count;
     struct idle idle[]; /* a stack: the longest unused lies at the bottom */
 };
@@ -62,28 +64,6 @@ int redis_pool_check(int permits, int reserved, int max_connections, struct err 
         return err_set(err, -EINVAL,
                        "%d permits + %d reserved connections = %lld do not fit into %d connections",
                        permits, reserved, (long long)permits + reserved, max_connections);
-    return 0;
-}
-
-/* Replaces the strings of *o by copies in one block. */
-static int copy_strings(struct redis_options *o, char **ret_storage)
-{
-    const char **at[] = {&o->host,   &o->path,     &o->username, &o->password,
-                         &o->tls_ca, &o->tls_cert, &o->tls_key,  &o->name};
-    enum { COUNT = sizeof at / sizeof at[0] };
-    size_t total = 1;
-    for (int i = 0; i < COUNT; i++)
-        total += *at[i] ? strlen(*at[i]) + 1 : 0;
-    char *to = malloc(total);
-    if (!to)
-        return -ENOMEM;
-    *ret_storage = to;
-    for (int i = 0; i < COUNT; i++)
-        if (*at[i]) {
-            size_t n = strlen(*at[i]) + 1;
-            *at[i] = memcpy(to, *at[i], n);
-            to += n;
-        }
     return 0;
 }
 
@@ -100,8 +80,7 @@ int redis_pool_new(const struct redis_pool_options *o, struct redis_pool **ret, 
         calloc(1, sizeof *pool + (size_t)o->max_connections * sizeof pool->idle[0]);
     if (!pool)
         return err_set(err, -ENOMEM, "no memory for the connection pool");
-    pool->redis = o->redis;
-    if (copy_strings(&pool->redis, &pool->storage) != 0) {
+    if (redis_options_copy(&o->redis, &pool->redis, &pool->storage) != 0) {
         free(pool);
         return err_set(err, -ENOMEM, "no memory for the connection pool");
     }
@@ -244,6 +223,10 @@ static int open_conn(struct redis_pool *pool, enum kind kind, const struct redis
     mutex_lock(&pool->mutex);
     if (rc == 0) {
         pool->connects++;
+        if (pool->broken > 0) {
+            pool->broken--;
+            pool->reconnects++;
+        }
         breaker_succeed(&pool->breaker);
     } else {
         pool->connect_failures++;
@@ -258,11 +241,15 @@ static int open_conn(struct redis_pool *pool, enum kind kind, const struct redis
 /* Closes first and counts afterwards: the sum at the server must not exceed the limit. */
 static void close_conn(struct redis_pool *pool, enum kind kind, struct redis_conn *c)
 {
+    /* A private one may be closed in the middle of a wait, on purpose. */
+    bool broken = kind == GATED ? redis_conn_stale(c) : redis_conn_broken(c);
     redis_conn_free(c);
     mutex_lock(&pool->mutex);
     uncount_locked(pool, kind);
     if (kind == GATED)
         pool->discarded++;
+    if (broken)
+        pool->broken++;
     mutex_unlock(&pool->mutex);
 }
 
@@ -341,8 +328,10 @@ int redis_pool_take(struct redis_pool *pool, int64_t deadline_ns, struct redis_c
             return refuse_permit(pool, rc, err);
         }
         rc = obtain(pool, ticket, ret, err);
-        if (rc == 0)
+        if (rc == 0) {
+            redis_conn_set_lent(*ret, clock_now_ns());
             return 0;
+        }
         permit_give(&pool->permit);
         if (!is_outage(rc))
             return rc;
@@ -355,6 +344,7 @@ int redis_pool_take(struct redis_pool *pool, int64_t deadline_ns, struct redis_c
 void redis_pool_give(struct redis_pool *pool, struct redis_conn *c)
 {
     bool keep = redis_conn_reusable(c);
+    histogram_add_ns(&pool->op, clock_now_ns() - redis_conn_lent(c));
     if (!keep)
         close_conn(pool, GATED, c);
     mutex_lock(&pool->mutex);
@@ -471,6 +461,8 @@ void redis_pool_stats(struct redis_pool *pool, struct redis_pool_stats *ret)
         .permits_peak = atomic_load(&p->peak),
         .permit_wait_p50_us = histogram_quantile_us(&p->wait, 0.50),
         .permit_wait_p99_us = histogram_quantile_us(&p->wait, 0.99),
+        .permit_wait = &p->wait,
+        .op = &pool->op,
     };
     mutex_lock(&pool->mutex);
     ret->connections_limit = pool->max_connections;
@@ -482,6 +474,7 @@ void redis_pool_stats(struct redis_pool *pool, struct redis_pool_stats *ret)
     ret->connects = pool->connects;
     ret->connect_failures = pool->connect_failures;
     ret->discarded = pool->discarded;
+    ret->reconnects = pool->reconnects;
     ret->takes = pool->given + (uint64_t)(pool->in_use - pool->private_open);
     ret->breaker_open = pool->breaker.state != BREAKER_CLOSED;
     mutex_unlock(&pool->mutex);

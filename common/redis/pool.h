@@ -88,7 +88,11 @@ struct redis_pool_stats {
     int reserved, reserved_open;
     /* Since the start. */
     uint64_t takes, connects, connect_failures, discarded;
+    uint64_t reconnects; /* of the connects, those in place of connections that broke */
     uint64_t permit_wait_p50_us, permit_wait_p99_us;
+    /* The pool's own: they go on counting, and live as long as it. */
+    const struct histogram *permit_wait;
+    const struct histogram *op; /* from the return of a take to the give */
     bool breaker_open;
 };
 void redis_pool_stats(struct redis_pool *pool, struct redis_pool_stats *ret);

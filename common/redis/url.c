@@ -1,5 +1,5 @@
-/* The addresses of Redis: URLs in, and a harmless description out. No error here quotes the URL,
- * since any part of a mistyped one may be the password. */
+/* Where and as whom to connect: URLs in, and a harmless description out. No error here quotes the
+ * URL, since any part of a mistyped one may be the password. */
 #include "redis/conn.h"
 
 #include <stdlib.h>
@@ -178,6 +178,30 @@ int redis_url_parse(const char *url, struct redis_options *ret, char **ret_stora
     ret->password = p.password;
     ret->db = p.db;
     ret->tls = tls_rest != NULL;
+    *ret_storage = storage;
+    return 0;
+}
+
+int redis_options_copy(const struct redis_options *o, struct redis_options *ret, char **ret_storage)
+{
+    struct redis_options copy = *o;
+    const char **at[] = {&copy.host,   &copy.path,     &copy.username, &copy.password,
+                         &copy.tls_ca, &copy.tls_cert, &copy.tls_key,  &copy.name};
+    enum { COUNT = sizeof at / sizeof at[0] };
+    size_t total = 1;
+    for (int i = 0; i < COUNT; i++)
+        total += *at[i] ? strlen(*at[i]) + 1 : 0;
+    char *storage = malloc(total);
+    if (!storage)
+        return -ENOMEM;
+    char *to = storage;
+    for (int i = 0; i < COUNT; i++)
+        if (*at[i]) {
+            size_t n = strlen(*at[i]) + 1;
+            *at[i] = memcpy(to, *at[i], n);
+            to += n;
+        }
+    *ret = copy;
     *ret_storage = storage;
     return 0;
 }

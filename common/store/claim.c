@@ -31,7 +31,7 @@ static void build_claim(const struct store *s, const struct claim_request *r,
     command_add(cmd, store_key(s, KEY_PAUSED));
     command_add(cmd, store_key(s, KEY_DEAD));
     for (int i = 0; i < r->nqueues; i++)
-        store_add_key(cmd, s, KEY_QUEUE_PREFIX, r->queues[i]);
+        store_add_key(cmd, s, r->trial ? KEY_TRIAL_PREFIX : KEY_QUEUE_PREFIX, r->queues[i]);
     command_int(cmd, (int64_t)r->seq);
     command_int(cmd, r->want);
     command_int(cmd, r->max_bytes);
@@ -102,7 +102,7 @@ int store_wait_register(const struct store *s, struct redis_conn *c, uint64_t se
 }
 
 int store_wait_send(const struct store *s, struct redis_conn *c, uint64_t seq, const char *queue,
-                    double timeout_s)
+                    double timeout_s, bool ask_paused)
 {
     struct command cmd = {0};
     command_text(&cmd, "BLMOVE");
@@ -117,7 +117,7 @@ int store_wait_send(const struct store *s, struct redis_conn *c, uint64_t seq, c
     command_text(&cmd, "SISMEMBER");
     command_add(&cmd, store_key(s, KEY_PAUSED));
     command_text(&cmd, queue);
-    if (rc == 0)
+    if (rc == 0 && ask_paused)
         rc = redis_conn_send(c, &cmd);
     if (rc == 0)
         rc = redis_conn_flush(c, NULL);
@@ -125,17 +125,18 @@ int store_wait_send(const struct store *s, struct redis_conn *c, uint64_t seq, c
     return rc;
 }
 
-int store_wait_read(struct redis_conn *c, struct reply **ret_job, bool *ret_paused,
-                    struct err *err)
+int store_wait_read(struct redis_conn *c, bool ask_paused, struct reply **ret_job,
+                    bool *ret_paused, struct err *err)
 {
     struct reply *job = NULL, *paused = NULL;
     int rc = redis_conn_read(c, &job, err);
-    if (rc == 0)
+    if (rc == 0 && ask_paused)
         rc = redis_conn_read(c, &paused, err);
     if (rc == 0)
         rc = reply_error(job, err);
     if (rc == 0) {
-        *ret_paused = reply_type(paused) == REPLY_INT && reply_int(paused) == 1;
+        if (ask_paused)
+            *ret_paused = reply_int(paused) == 1;
         *ret_job = reply_type(job) == REPLY_STRING ? job : NULL;
         if (*ret_job)
             job = NULL;
@@ -154,6 +155,8 @@ int store_is_paused(const struct store *s, struct redis_conn *c, const char *que
     command_add(&cmd, store_key(s, KEY_PAUSED));
     command_text(&cmd, queue);
     int rc = redis_call(c, &cmd, &reply, err);
+    if (rc == -EMEDIUMTYPE) /* no set: nobody is in it */
+        rc = 0;
     if (rc == 0)
         *ret_paused = reply_int(reply) == 1;
     reply_free(reply);

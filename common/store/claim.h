@@ -21,6 +21,7 @@ struct claim_request {
     int64_t max_payload;        /* larger elements go to dead, unread */
     const char *const *queues;  /* names in the order to look at */
     int nqueues;
+    bool trial; /* of their lists of jobs that are on trial (lua/recover.lua), not of the queues */
 };
 
 struct claimed {
@@ -45,16 +46,17 @@ int store_claim(const struct store *s, struct redis_conn *c, const struct claim_
 
 /* The blocking wait, on a private connection: first the claim's number is registered, so that a
  * job which lands in it can be found; then the wait is sent (it moves queue -> claim when there is
- * something, and asks whether the queue is paused), the connection polled, and the end read. The
- * claim is a list of one job under seq. timeout_s bounds the wait at the server; a wait that ended
- * empty may be sent again under the same number. */
+ * something, and with ask_paused asks in the same write whether the queue is paused), the
+ * connection polled, and the end read. The claim is a list of one job under seq. timeout_s bounds
+ * the wait at the server; a wait that ended empty may be sent again under the same number. */
 int store_wait_register(const struct store *s, struct redis_conn *c, uint64_t seq,
                         const char *queue, struct err *err) warn_unused_result;
 int store_wait_send(const struct store *s, struct redis_conn *c, uint64_t seq, const char *queue,
-                    double timeout_s) warn_unused_result;
-/* *ret_job: the reply with the payload, NULL when the wait ended empty. */
-int store_wait_read(struct redis_conn *c, struct reply **ret_job, bool *ret_paused,
-                    struct err *err) warn_unused_result;
+                    double timeout_s, bool ask_paused) warn_unused_result;
+/* *ret_job: the reply with the payload, NULL when the wait ended empty. *ret_paused is only set
+ * when asked. */
+int store_wait_read(struct redis_conn *c, bool ask_paused, struct reply **ret_job,
+                    bool *ret_paused, struct err *err) warn_unused_result;
 
 int store_is_paused(const struct store *s, struct redis_conn *c, const char *queue,
                     bool *ret_paused, struct err *err) warn_unused_result;

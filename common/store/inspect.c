@@ -6,7 +6,7 @@
 #include "job/envelope.h"
 #include "questions.h"
 
-static const struct slice nothing = {NULL, 0};
+static const struct slice nothing = {"", 0};
 
 /* ---- Stats --------------------------------------------------------------------------------- */
 
@@ -220,7 +220,7 @@ static struct slice info_value(struct slice text, const char *name)
 
 static void copy_value(char *ret, size_t size, struct slice value)
 {
-    (void)snprintf(ret, size, "%.*s", (int)value.n, value.p ? value.p : ""); /* cut: display only */
+    (void)snprintf(ret, size, "%.*s", (int)value.n, value.p); /* cut: display only */
 }
 
 static int64_t info_int(struct slice text, const char *name)

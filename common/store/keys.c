@@ -19,6 +19,7 @@ static const char *const names[KEY_COUNT] = {
     [KEY_JOB_PREFIX] = "sluice:job:",
     [KEY_STREAM_PREFIX] = "sluice:stream:",
     [KEY_DELIVERY_PREFIX] = "sluice:deliveries:",
+    [KEY_TRIAL_PREFIX] = "sluice:trial:",
     [KEY_LEASE_PREFIX] = "sluice:lease:",
     [KEY_CLAIMS_PREFIX] = "sluice:claims:",
     [KEY_CLAIM_PREFIX] = "sluice:claim:",

@@ -10,7 +10,7 @@
 struct store {
     char *prefix;
     char *identity; /* NULL for a command */
-    char *key[24];  /* by enum key; NULL for those of a worker when there is no identity */
+    char *key[25];  /* by enum key; NULL for those of a worker when there is no identity */
 };
 
 enum key {
@@ -27,6 +27,7 @@ enum key {
     KEY_JOB_PREFIX,     /* sluice:job:<jid> */
     KEY_STREAM_PREFIX,  /* sluice:stream:<jid>, also the channel */
     KEY_DELIVERY_PREFIX, /* sluice:deliveries:<sha1 of the payload> */
+    KEY_TRIAL_PREFIX,   /* sluice:trial:<queue>, list of jobs on their last delivery */
     KEY_LEASE_PREFIX,   /* sluice:lease:<identity> */
     KEY_CLAIMS_PREFIX,  /* sluice:claims:<identity>, hash seq -> queue */
     KEY_CLAIM_PREFIX,   /* sluice:claim:<identity>:<seq>, list; prefix without the identity */

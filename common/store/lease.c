@@ -107,7 +107,7 @@ enum { RECOVERED_STATE, RECOVERED_MOVED, RECOVERED_WRONG, RECOVERED_SUSPECTS };
 enum { SUSPECT_PARTS = 4 };
 
 int store_recover(const struct store *s, struct redis_conn *c, const char *identity,
-                  struct recovered *ret, struct err *err)
+                  double not_after, struct recovered *ret, struct err *err)
 {
     const char *who = identity ? identity : s->identity;
     struct script_call call = {0};
@@ -129,6 +129,8 @@ int store_recover(const struct store *s, struct redis_conn *c, const char *ident
     command_int(cmd, STORE_DELIVERIES_ALLOWED);
     command_int(cmd, STORE_DELIVERIES_SECONDS);
     command_int(cmd, MOVES_PER_CALL);
+    command_add(cmd, store_key(s, KEY_TRIAL_PREFIX));
+    command_printf(cmd, "%.6f", not_after);
     int rc = script_run(c, &call, &reply, err);
     script_call_release(&call);
     if (rc != 0)

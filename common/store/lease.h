@@ -33,6 +33,7 @@ int store_live_workers(const struct store *s, struct redis_conn *c, size_t *ret_
                        struct err *err) warn_unused_result;
 
 enum recover_state {
+    RECOVER_LATE = -2,  /* Redis took too long to get to it: nothing was touched */
     RECOVER_ALIVE = -1, /* it has a lease: nothing was touched */
     RECOVER_DONE = 0,   /* no claims are left, the worker is removed */
     RECOVER_MORE = 1,   /* call again */
@@ -56,9 +57,10 @@ struct recovered {
     size_t nsuspects;
 };
 
-/* identity NULL: our own claims, without regard to the lease and without counting deliveries. */
+/* identity NULL: our own claims, without regard to the lease and without counting deliveries.
+ * not_after: Redis' time after which leases may have lapsed by a stall; ignored for our own. */
 int store_recover(const struct store *s, struct redis_conn *c, const char *identity,
-                  struct recovered *ret, struct err *err) warn_unused_result;
+                  double not_after, struct recovered *ret, struct err *err) warn_unused_result;
 struct suspect recovered_suspect(const struct recovered *r, size_t i);
 struct slice recovered_wrong(const struct recovered *r, size_t i);
 

@@ -70,7 +70,7 @@ static int add_entry(struct command *cmd, struct slice old, double now, struct b
     return 0;
 }
 
-int store_promote(const struct store *s, struct redis_conn *c, enum due_set set,
+int store_promote(const struct store *s, struct redis_conn *c, enum due_set set, uint64_t skip,
                   struct promotion *ret, struct err *err)
 {
     struct script_call call = {0};
@@ -81,6 +81,7 @@ int store_promote(const struct store *s, struct redis_conn *c, enum due_set set,
     script_begin(&call, &script_due, 1);
     command_add(&call.cmd, store_key(s, set_keys[set]));
     command_int(&call.cmd, DUE_PER_CALL);
+    command_int(&call.cmd, (int64_t)skip);
     int rc = script_run(c, &call, &due, err);
     if (rc != 0)
         goto out;
@@ -106,7 +107,7 @@ int store_promote(const struct store *s, struct redis_conn *c, enum due_set set,
         p.moved = (uint64_t)reply_int(reply_at(moved, 0));
         p.moved -= p.buried < p.moved ? p.buried : p.moved;
         p.stuck = reply_count(reply_at(moved, 1));
-        p.more = n == DUE_PER_CALL && p.stuck < n;
+        p.more = n == DUE_PER_CALL;
     }
 out:
     if (rc == 0)

@@ -26,8 +26,10 @@ struct promotion {
 int store_next_due(const struct store *s, struct redis_conn *c, double now,
                    double ret_in[DUE_SETS], struct err *err) warn_unused_result;
 
-/* Moves at most 100 due entries of one set. */
-int store_promote(const struct store *s, struct redis_conn *c, enum due_set set,
+/* Moves at most 100 due entries of one set, after passing over `skip` entries: those found stuck
+ * by earlier calls, so that they hold up nobody behind them. -EMEDIUMTYPE when the set's own key
+ * holds another type. */
+int store_promote(const struct store *s, struct redis_conn *c, enum due_set set, uint64_t skip,
                   struct promotion *ret, struct err *err) warn_unused_result;
 
 #endif

@@ -12,7 +12,7 @@
 enum { PATIENCE_MS = 60000 };
 
 static struct program dev;
-static char url[128], dir[128];
+static char url[96], dir[128];
 static pid_t worker_pid, redis_pid;
 static struct redis_conn *conn;
 

@@ -311,10 +311,9 @@ START_TEST(bad_input_says_what_is_allowed)
             "white space, commas and quotes\n");
     refused(enqueue("x", "--args", "{}"),
             "sluice enqueue: --args is not an array; allowed: one like '[1,\"two\"]'\n");
-    refused(
-        enqueue("x", "--args", "[1,]"),
-        "sluice enqueue: --args: not JSON: a value is missing at byte 3; allowed: an array like "
-        "'[1,\"two\"]'\n");
+    refused(enqueue("x", "--args", "[1,]"), "sluice enqueue: --args: not JSON: no value can start "
+                                            "here at byte 3; allowed: an array like "
+                                            "'[1,\"two\"]'\n");
     refused(enqueue("x", "y", "--args", "[]"),
             "sluice enqueue: --args and arguments exclude each other: put \"y\" into the array\n");
     refused(enqueue("x", "\xff"),
@@ -343,6 +342,28 @@ START_TEST(a_key_of_another_type_fails_and_stays)
 }
 END_TEST
 
+/* Cut in the second batch of a thousand: what is certain and what is not. */
+START_TEST(a_lost_connection_tells_how_far_it_came)
+{
+    struct proxy proxy = {0};
+    struct err err = {""};
+    char url[64];
+    ck_assert_msg(proxy_start(&proxy, server.socket, &err) == 0, "%s", err.text);
+    (void)snprintf(url, sizeof url, "redis://127.0.0.1:%d", proxy.port);
+    proxy_cut(&proxy, PROXY_REQUESTS, 225000); /* a job is some 150 bytes */
+    struct sluice r = sluice(url, NULL, "enqueue", "noop", "--count", "5000");
+    ck_assert_uint_eq(proxy_stats(&proxy).cuts, 1);
+    ck_assert_int_eq(r.status, 69);
+    ck_assert_str_eq(r.out, "");
+    ck_assert_msg(strstr(r.err, "; 1000 of 5000 jobs were enqueued, and up to 1000 more may have "
+                                "been\n") != NULL,
+                  "%s", r.err);
+    ck_assert_int_eq(must_int(conn, "LLEN queue:default"), 1000);
+    sluice_free(&r);
+    proxy_stop(&proxy);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *s = suite_create("sluice enqueue");
@@ -361,6 +382,7 @@ Suite *test_suite(void)
     tcase_add_test(t, stdin_may_hold_many_or_none);
     tcase_add_test(t, bad_input_says_what_is_allowed);
     tcase_add_test(t, a_key_of_another_type_fails_and_stays);
+    tcase_add_test(t, a_lost_connection_tells_how_far_it_came);
     suite_add_tcase(s, t);
     return s;
 }

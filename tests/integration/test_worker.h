@@ -73,6 +73,17 @@ static inline void wait_said(const char *text)
     }
 }
 
+/* How often a text stands in a file of the worker's folder. */
+static inline int times_in_file(const char *name, const char *text)
+{
+    int n = 0;
+    char *whole = worker_process_file(&worker, name);
+    for (const char *at = whole; (at = strstr(at, text)) != NULL; at += strlen(text))
+        n++;
+    free(whole);
+    return n;
+}
+
 static inline void wait_processed(int64_t n)
 {
     wait_until(HANG_MS, must_int(redis, "GET stat:processed") >= n);

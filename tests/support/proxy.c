@@ -25,6 +25,8 @@ struct lane {
 
 struct link {
     struct lane lane[PROXY_LANES];
+    enum proxy_spell spell; /* of a trap */
+    int64_t spell_after;    /* bytes of replies until it takes effect */
     bool dead;
 };
 
@@ -35,6 +37,8 @@ struct relay {
     struct pollfd *fds; /* listener, wake, then client and server of each link */
     int count, cap;
     struct proxy_faults faults; /* copied once a round */
+    int *held;                  /* servers' sides without a client */
+    int nheld;
 };
 
 /* --- links --------------------------------------------------------------------------------- */
@@ -46,18 +50,43 @@ static void close_link(struct link *l)
     free(l);
 }
 
+/* Closes the client's side alone; without memory, both. */
+static void hold_link(struct relay *r, struct link *l)
+{
+    int *held = realloc(r->held, (size_t)(r->nheld + 1) * sizeof *held);
+    int server = dup(l->lane[PROXY_REPLIES].from);
+    if (held)
+        r->held = held;
+    if (held && server >= 0)
+        r->held[r->nheld++] = server;
+    else if (server >= 0)
+        (void)close(server);
+    close_link(l);
+}
+
+static void let_go(struct relay *r)
+{
+    while (r->nheld > 0)
+        (void)close(r->held[--r->nheld]);
+}
+
 static void drop_dead(struct relay *r)
 {
     int kept = 0;
     for (int i = 0; i < r->count; i++) {
-        if (r->link[i]->dead)
+        if (r->link[i]->dead && r->faults.hold)
+            hold_link(r, r->link[i]);
+        else if (r->link[i]->dead)
             close_link(r->link[i]);
         else
             r->link[kept++] = r->link[i];
     }
     r->count = kept;
+    if (!r->faults.hold)
+        let_go(r);
     mutex_lock(&r->p->mutex);
     r->p->stats.open = kept;
+    r->p->stats.held = r->nheld;
     mutex_unlock(&r->p->mutex);
 }
 
@@ -134,7 +163,8 @@ static void receive(struct relay *r, struct link *l, enum proxy_lane which)
         lane->ended = true;
         return;
     }
-    if (r->faults.black_hole[which]) {
+    if (r->faults.black_hole[which] ||
+        (which == PROXY_REPLIES && l->spell == PROXY_MUTE && l->spell_after == 0)) {
         mutex_lock(&r->p->mutex);
         r->p->stats.swallowed[which] += (uint64_t)n;
         mutex_unlock(&r->p->mutex);
@@ -152,12 +182,47 @@ static size_t allowance(const struct proxy_faults *f, enum proxy_lane which, siz
     return left >= 0 && (uint64_t)left < n ? (size_t)left : n;
 }
 
+static void spring_trap_locked(struct proxy *p, struct link *l)
+{
+    const struct lane *lane = &l->lane[PROXY_REQUESTS];
+    struct proxy_trap *t = &p->trap;
+    if (t->spell == PROXY_NONE ||
+        !memmem(lane->chunk + lane->at, lane->n, t->text, strlen(t->text)))
+        return;
+    l->spell = t->spell;
+    l->spell_after = t->after;
+    t->spell = PROXY_NONE;
+    p->stats.trapped++;
+}
+
+/* How much of a reply may pass, when the connection was trapped. */
+static size_t spell_locked(struct proxy *p, struct link *l, size_t want)
+{
+    if (l->spell == PROXY_NONE)
+        return want;
+    if (l->spell == PROXY_MUTE && l->spell_after == 0) {
+        p->stats.swallowed[PROXY_REPLIES] += l->lane[PROXY_REPLIES].n;
+        l->lane[PROXY_REPLIES].n = 0;
+        return 0;
+    }
+    if (l->spell_after == 0) {
+        p->stats.cuts++;
+        l->dead = true;
+        return 0;
+    }
+    return (uint64_t)l->spell_after < want ? (size_t)l->spell_after : want;
+}
+
 static void forward(struct relay *r, struct link *l, enum proxy_lane which)
 {
     struct lane *lane = &l->lane[which];
     struct proxy *p = r->p;
     mutex_lock(&p->mutex); /* the send does not block, and the count must fit the cut */
     size_t want = allowance(&p->faults, which, lane->n);
+    if (which == PROXY_REQUESTS)
+        spring_trap_locked(p, l);
+    else
+        want = spell_locked(p, l, want);
     ssize_t sent = want ? send(lane->to, lane->chunk + lane->at, want, MSG_NOSIGNAL) : 0;
     if (sent < 0)
         l->dead = errno != EAGAIN && errno != EINTR;
@@ -165,6 +230,8 @@ static void forward(struct relay *r, struct link *l, enum proxy_lane which)
         lane->at += (size_t)sent;
         lane->n -= (size_t)sent;
         p->stats.passed[which] += (uint64_t)sent;
+        if (which == PROXY_REPLIES && l->spell != PROXY_NONE)
+            l->spell_after -= sent;
     }
     if (sent >= 0 && p->faults.cut_after[which] >= 0) {
         p->faults.cut_after[which] -= sent;
@@ -257,6 +324,8 @@ static void *relay_main(void *arg)
     }
     for (int i = 0; i < r.count; i++)
         close_link(r.link[i]);
+    let_go(&r);
+    free(r.held);
     free(r.link);
     free(r.fds);
     return NULL;
@@ -347,6 +416,21 @@ void proxy_cut(struct proxy *p, enum proxy_lane lane, int64_t k)
 {
     mutex_lock(&p->mutex);
     p->faults.cut_after[lane] = k;
+    publish(p);
+}
+
+void proxy_trap(struct proxy *p, const char *text, enum proxy_spell spell, int64_t after)
+{
+    mutex_lock(&p->mutex);
+    p->trap = (struct proxy_trap){.spell = spell, .after = after};
+    (void)snprintf(p->trap.text, sizeof p->trap.text, "%s", text);
+    publish(p);
+}
+
+void proxy_hold(struct proxy *p, bool on)
+{
+    mutex_lock(&p->mutex);
+    p->faults.hold = on;
     publish(p);
 }
 

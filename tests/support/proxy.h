@@ -20,8 +20,11 @@
 
 enum proxy_lane { PROXY_REQUESTS, PROXY_REPLIES, PROXY_LANES };
 
+enum proxy_spell { PROXY_NONE, PROXY_CUT, PROXY_MUTE };
+
 struct proxy_faults {
     bool refuse;                    /* accept and reset at once */
+    bool hold;                      /* a client's end is hidden from the server */
     bool black_hole[PROXY_LANES];   /* swallow the bytes and say nothing */
     int64_t delay_ms[PROXY_LANES];  /* hold each chunk back for so long */
     int64_t cut_after[PROXY_LANES]; /* bytes that may pass until a cut; < 0: no cut is armed */
@@ -30,9 +33,18 @@ struct proxy_faults {
 struct proxy_stats {
     uint64_t accepted;            /* connections, refused ones included */
     uint64_t refused, cuts;       /* faults that bit */
+    uint64_t trapped;             /* likewise */
     uint64_t passed[PROXY_LANES]; /* bytes forwarded */
     uint64_t swallowed[PROXY_LANES];
     int open; /* connections now */
+    int held; /* servers' sides without a client now */
+};
+
+/* Waits for a request, then spoils the replies of the connection that carried it. */
+struct proxy_trap {
+    enum proxy_spell spell; /* PROXY_NONE: not armed */
+    char text[64];          /* that the request contains, within one read */
+    int64_t after;          /* bytes of replies that still pass */
 };
 
 struct proxy {
@@ -44,6 +56,7 @@ struct proxy {
     struct mutex mutex; /* guards: all below */
     struct proxy_faults faults;
     struct proxy_stats stats;
+    struct proxy_trap trap;
     bool drop_all, stopping;
 };
 
@@ -57,6 +70,14 @@ void proxy_delay(struct proxy *p, enum proxy_lane lane, int64_t ms);
 /* Arms one cut: k more bytes pass in this lane, summed over all connections, then the connection
  * that carried (or, for k = 0, is about to carry) the last of them is closed on both sides. */
 void proxy_cut(struct proxy *p, enum proxy_lane lane, int64_t k);
+
+/* Arms one trap: the first connection whose request contains the text gets its request through;
+ * after so many bytes of replies it is closed (PROXY_CUT), or never hears from the server again
+ * (PROXY_MUTE). */
+void proxy_trap(struct proxy *p, const char *text, enum proxy_spell spell, int64_t after);
+
+/* While on, the server's side stays open when the client's has ended: its ghost. Off ends them. */
+void proxy_hold(struct proxy *p, bool on);
 
 /* Closes every connection that is open now. */
 void proxy_drop_all(struct proxy *p);

@@ -90,12 +90,13 @@ static bool names_the_same(const char *setting, const char *const *list)
 /* The environment without what Sluice reads, then the address, then what the test adds. */
 static char **compose_environment(const char *url, const char *const *more)
 {
+    static const char no_metrics[] = "SLUICE_METRICS_LISTEN=off";
     size_t n = 0, extra = 0, at = 0;
     while (environ[n])
         n++;
     while (more && more[extra])
         extra++;
-    char **env = calloc(n + extra + 2, sizeof *env);
+    char **env = calloc(n + extra + 3, sizeof *env);
     ck_assert_ptr_nonnull(env);
     for (size_t i = 0; i < n; i++)
         if (strncmp(environ[i], "REDIS_", 6) != 0 && strncmp(environ[i], "SLUICE_", 7) != 0 &&
@@ -103,6 +104,8 @@ static char **compose_environment(const char *url, const char *const *more)
             env[at++] = environ[i];
     if (!names_the_same(url, more))
         env[at++] = (char *)url;
+    if (!names_the_same(no_metrics, more)) /* tests run beside each other on one machine */
+        env[at++] = (char *)no_metrics;
     for (size_t i = 0; i < extra; i++)
         env[at++] = (char *)more[i];
     return env;

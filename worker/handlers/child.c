@@ -2,11 +2,14 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum { PARENT, CHILD }; /* whose end of a pipe */
+
+static atomic_int alive;
 
 /* A pipe for one of the child's descriptors: our end does not block, its end does. */
 static int open_pipe(int child_fd, int ends[2])
@@ -88,6 +91,7 @@ int child_spawn(char *const *argv, char *const *env, const char *workdir, struct
     }
     if (rc < 0)
         return rc;
+    (void)atomic_fetch_add(&alive, 1); /* the old count says nothing to us */
     *ret = (struct child){
         .pid = pid,
         .pidfd = (int)syscall(SYS_pidfd_open, pid, 0), /* close-on-exec by nature */
@@ -135,4 +139,10 @@ void child_end(struct child *c)
     child_close_pipe(&c->in);
     child_close_pipe(&c->out);
     child_close_pipe(&c->err);
+    (void)atomic_fetch_sub(&alive, 1); /* likewise */
+}
+
+int child_count(void)
+{
+    return atomic_load(&alive);
 }

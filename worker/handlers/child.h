@@ -52,4 +52,7 @@ void child_close_pipe(int *fd);
 /* Kills what is left of the group, reaps the leader (waiting for it) and closes everything. */
 void child_end(struct child *c);
 
+/* Children of this process between their spawn and their end. */
+int child_count(void);
+
 #endif

@@ -1,0 +1,84 @@
+/*
+ * The oracle of the fault tests: what was pushed, what ran, and whether the two agree.
+ *
+ * After Jepsen's total-queue. The pusher notes each job before the push and its acknowledgement
+ * after it; the test plugin (plugins/testplugin.c) appends "JID ATTEMPT PID start" and "… end" to a
+ * file that every worker shares. After a full drain:
+ *
+ *   lost        acknowledged, and neither ended nor in retry or dead
+ *   unexpected  ran, and nobody has tried to push it
+ *   duplicates  executions beyond one per job and attempt
+ *
+ * A worker is right when lost and unexpected are 0 and duplicates stay within what the fault
+ * allows. tests/fault/test_oracle.c shows that the oracle can fail.
+ *
+ * A jid is a salt and a running number, so a line of the file finds its job without a search.
+ *
+ * Threads: one. Ownership: embedded; oracle_release() frees. The pusher has a connection of its
+ * own, straight to the server, which it opens anew after a fault.
+ */
+#ifndef SLUICE_TESTS_ORACLE_H
+#define SLUICE_TESTS_ORACLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "support/redis_fixture.h"
+
+enum { ORACLE_JID = 24 };
+
+struct oracle_job {
+    bool acked;
+    bool kept;         /* in retry or dead, as of the last look */
+    unsigned starts;   /* executions begun */
+    unsigned ends;     /* … and come to their own end */
+    uint64_t attempts; /* those seen, as bits */
+};
+
+struct oracle {
+    const struct redis_server *server;
+    struct redis_conn *conn;
+    char log[128];
+    char salt[ORACLE_JID - 8 + 1];
+    struct oracle_job *jobs;
+    size_t njobs, cap;
+    size_t unexpected;
+    size_t offset; /* of the log: what has been read */
+};
+
+struct oracle_figures {
+    size_t acked, executions, ended, kept;
+    size_t lost, unexpected, duplicates;
+};
+
+void oracle_init(struct oracle *o, const struct redis_server *s);
+void oracle_release(struct oracle *o);
+
+/* A new job of class "test", noted as about to be pushed; args are members of the plugin's object,
+ * as JSON text without braces, or "". ret_jid may be NULL. free() the payload. */
+char *oracle_payload(struct oracle *o, const char *queue, const char *args,
+                     char ret_jid[ORACLE_JID + 1]);
+/* What was made last has been acknowledged by Redis. */
+void oracle_ack(struct oracle *o, size_t jobs);
+
+/* Pushes one job. False when that was not acknowledged. */
+bool oracle_push(struct oracle *o, const char *queue, const char *args);
+/* Pushes n of them, many in one command; fails the test when one is not acknowledged. */
+void oracle_push_many(struct oracle *o, const char *queue, const char *args, int n);
+
+/* The log as it is now. */
+void oracle_read(struct oracle *o);
+/* Executions that are under way or were cut short: starts less ends. */
+size_t oracle_running(struct oracle *o);
+size_t oracle_started(struct oracle *o);
+size_t oracle_ended(struct oracle *o);
+
+/* Waits until no acknowledged job is missing; false after ms. */
+bool oracle_drain(struct oracle *o, int64_t ms);
+struct oracle_figures oracle_figures(struct oracle *o);
+/* Prints the figures in one line; fails the test on anything lost or unexpected, and on more than
+ * max_duplicates. */
+struct oracle_figures oracle_check(struct oracle *o, const char *title, size_t max_duplicates);
+
+#endif

@@ -1,0 +1,187 @@
+#include "worker/metrics.h"
+
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "handlers/child.h"
+#include "http/metrics.h"
+#include "worker/parts.h"
+
+/* ---- jobs ---- */
+
+static void put_outcomes(struct buf *out, struct tally *t, unsigned n)
+{
+    static const char *const names[] = {
+        [TALLY_DONE] = "done", [TALLY_FAILED] = "failed", [TALLY_DEAD] = "dead"};
+    const char *name = "sluice_jobs_processed_total";
+    metrics_family(out, name, METRICS_COUNTER,
+                   "Runs that ended: done, failed (retried, or dropped if the job asked for "
+                   "that) or dead.");
+    for (unsigned i = 0; i < n; i++) {
+        const struct tally_entry *e = t->entries[i];
+        for (int o = 0; o < TALLY_OUTCOMES; o++)
+            metrics_put(out, name,
+                        metrics_labels({"queue", e->queue->name}, {"class", e->klass},
+                                       {"outcome", names[o]}),
+                        (double)atomic_load_explicit(&e->ended[o], memory_order_relaxed));
+    }
+}
+
+static void put_times(struct buf *out, struct tally *t, unsigned nentries, unsigned nqueues)
+{
+    const char *name = "sluice_job_duration_seconds";
+    metrics_family(out, name, METRICS_HISTOGRAM, "How long handlers ran.");
+    for (unsigned i = 0; i < nentries; i++)
+        metrics_put_histogram(
+            out, name,
+            metrics_labels({"queue", t->entries[i]->queue->name}, {"class", t->entries[i]->klass}),
+            &t->entries[i]->duration);
+    name = "sluice_queue_latency_seconds";
+    metrics_family(out, name, METRICS_HISTOGRAM,
+                   "From a job's enqueued_at to its start; jobs without enqueued_at are left out.");
+    for (unsigned i = 0; i < nqueues; i++)
+        metrics_put_histogram(out, name, metrics_labels({"queue", t->queues[i]->name}),
+                              &t->queues[i]->latency);
+}
+
+static void put_tally(struct buf *out, struct tally *t)
+{
+    /* The entries first: each has its queue in the list before it. */
+    unsigned nentries = atomic_load_explicit(&t->nentries, memory_order_acquire);
+    unsigned nqueues = atomic_load_explicit(&t->nqueues, memory_order_acquire);
+    put_outcomes(out, t, nentries);
+    put_times(out, t, nentries, nqueues);
+}
+
+static void put_counts(struct buf *out, struct worker *w)
+{
+    const struct {
+        const char *name, *help;
+        atomic_uint_fast64_t *n;
+    } counters[] = {
+        {"sluice_jobs_malformed_total", "Payloads that are no job, moved to dead.",
+         &w->runner.malformed},
+        {"sluice_jobs_oversize_total", "Jobs larger than max_payload, moved to dead.",
+         &w->fetcher.oversize},
+        {"sluice_jobs_expired_total", "Jobs dropped because they had expired.", &w->runner.expired},
+        {"sluice_jobs_lost_total", "Jobs whose end was not written: they were no longer ours.",
+         &w->settler.lost},
+        {"sluice_jobs_promoted_total", "Scheduled jobs and retries moved to their queue.",
+         &w->scheduler.promoted},
+        {"sluice_recovered_jobs_total", "Jobs of dead workers given back to their queues.",
+         &w->reaper.recovered},
+        {"sluice_buried_jobs_total", "Jobs moved to dead because their workers kept dying.",
+         &w->reaper.buried},
+        {"sluice_adopted_jobs_total", "Jobs of our own claims whose reply had been lost.",
+         &w->reaper.adopted},
+        {"sluice_stream_events_total", "Events of jobs appended to their streams.",
+         &w->streamer.events},
+    };
+    for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
+        metrics_counter(out, counters[i].name, counters[i].help,
+                        (double)atomic_load(counters[i].n));
+}
+
+static void put_work(struct buf *out, struct worker *w)
+{
+    struct dispatch_stats d;
+    dispatch_stats(&w->dispatch, &d);
+    metrics_gauge(out, "sluice_threads", "Jobs that may run at once.", d.limit);
+    metrics_gauge(out, "sluice_jobs_running", "Jobs that run now.", d.running);
+    metrics_gauge(out, "sluice_jobs_ready", "Claimed jobs that wait for a thread.", d.ready);
+    metrics_gauge(out, "sluice_jobs_unsettled", "Finished jobs whose end is not in Redis yet.",
+                  settler_pending(&w->settler));
+    metrics_gauge(out, "sluice_handler_processes", "Processes of handlers that run now.",
+                  child_count());
+}
+
+/* ---- Redis ---- */
+
+struct state {
+    const char *name;
+    int n;
+};
+
+static void put_states(struct buf *out, const char *name, const char *help,
+                       const struct state *states, size_t n)
+{
+    metrics_family(out, name, METRICS_GAUGE, help);
+    for (size_t i = 0; i < n; i++)
+        metrics_put(out, name, metrics_labels({"state", states[i].name}), states[i].n);
+}
+
+static void put_redis(struct buf *out, struct worker *w)
+{
+    struct redis_pool_stats s;
+    redis_pool_stats(w->pool, &s);
+    const struct state permits[] = {{"limit", s.permits_limit},
+                                    {"in_use", s.permits_in_use},
+                                    {"waiting", s.permits_waiting},
+                                    {"peak", s.permits_peak}};
+    const struct state connections[] = {{"limit", s.connections_limit},
+                                        {"open", s.connections_open},
+                                        {"in_use", s.connections_in_use},
+                                        {"peak", s.connections_peak}};
+    put_states(out, "sluice_redis_permits", "The gate: operations on Redis at once.", permits,
+               sizeof permits / sizeof permits[0]);
+    put_states(out, "sluice_redis_connections", "Connections to Redis, private ones included.",
+               connections, sizeof connections / sizeof connections[0]);
+
+    metrics_family(out, "sluice_redis_permit_wait_seconds", METRICS_HISTOGRAM,
+                   "Waits at the gate, of those that got a permit.");
+    metrics_put_histogram(out, "sluice_redis_permit_wait_seconds", NULL, s.permit_wait);
+    metrics_family(out, "sluice_redis_op_seconds", METRICS_HISTOGRAM,
+                   "Operations, from a connection's take to its give.");
+    metrics_put_histogram(out, "sluice_redis_op_seconds", NULL, s.op);
+
+    metrics_counter(out, "sluice_redis_connects_total", "Connections opened.", (double)s.connects);
+    metrics_counter(out, "sluice_redis_reconnects_total",
+                    "Connections opened in place of ones that broke.", (double)s.reconnects);
+    metrics_counter(out, "sluice_redis_connect_failures_total", "Failed attempts to connect.",
+                    (double)s.connect_failures);
+    metrics_gauge(out, "sluice_lease_held", "1 while this worker's lease is certainly held.",
+                  heartbeat_fresh(&w->heartbeat));
+    metrics_counter(out, "sluice_lease_lapses_total", "Times the lease had lapsed.",
+                    (double)heartbeat_generation(&w->heartbeat));
+}
+
+/* ---- the process, by the names that Prometheus' own libraries use ---- */
+
+static double seconds_of(struct timeval t)
+{
+    return (double)t.tv_sec + (double)t.tv_usec / 1e6;
+}
+
+static double resident_bytes(void)
+{
+    long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+    if (f) {
+        if (fscanf(f, "%*s %ld", &pages) != 1)
+            pages = 0;
+        (void)fclose(f); /* only read */
+    }
+    return (double)pages * (double)sysconf(_SC_PAGESIZE);
+}
+
+static void put_process(struct buf *out, const struct worker *w)
+{
+    struct rusage used = {0};
+    (void)getrusage(RUSAGE_SELF, &used); /* cannot fail for ourselves */
+    metrics_family(out, "sluice_build_info", METRICS_GAUGE, "1, with the version.");
+    metrics_put(out, "sluice_build_info", metrics_labels({"version", SLUICE_VERSION}), 1);
+    metrics_counter(out, "process_cpu_seconds_total", "Processor time, of users and the system.",
+                    seconds_of(used.ru_utime) + seconds_of(used.ru_stime));
+    metrics_gauge(out, "process_resident_memory_bytes", "Memory in use.", resident_bytes());
+    metrics_gauge(out, "process_start_time_seconds", "Start, in Unix time.", w->born_at);
+}
+
+void worker_put_metrics(struct worker *w, struct buf *out)
+{
+    put_tally(out, &w->tally);
+    put_counts(out, w);
+    put_work(out, w);
+    put_redis(out, w);
+    put_process(out, w);
+}
