@@ -158,8 +158,9 @@ void dev_stop(struct dev *d)
     d->connection = NULL;
     unsigned allowed = d->interrupts;
     process_signal(&d->worker, SIGTERM);
-    /* Without limit: how long the drain may take is a setting of the worker. */
-    if (!wait_end(d, &d->worker, -1, allowed)) {
+    /* Without limit: how long the drain may take is a setting of the worker. But without Redis it
+     * has nowhere to settle its jobs, and waits for what does not come. */
+    if (!wait_end(d, &d->worker, process_runs(&d->redis) ? -1 : PATIENCE_MS, allowed)) {
         process_signal(&d->worker, SIGTERM); /* its second: stop at once, giving jobs back */
         if (!wait_end(d, &d->worker, PATIENCE_MS, d->interrupts))
             process_signal(&d->worker, SIGKILL);

@@ -146,6 +146,7 @@ enum turn dispatch_next(struct dispatch *d, struct sleeper *self, int64_t took_n
     for (;;) {
         if (d->ended || self->thread >= d->limit) {
             turn = TURN_END;
+            self->left = true;
             break;
         }
         if (d->head) {
@@ -311,6 +312,14 @@ void dispatch_set_limit(struct dispatch *d, int limit)
     d->limit = limit;
     wake_all_locked(d);
     mutex_unlock(&d->mutex);
+}
+
+bool dispatch_has_left(struct dispatch *d, const struct sleeper *s)
+{
+    mutex_lock(&d->mutex);
+    bool left = s->left;
+    mutex_unlock(&d->mutex);
+    return left;
 }
 
 void dispatch_end(struct dispatch *d)

@@ -42,6 +42,7 @@ struct sleeper {
     bool running; /* its last turn was a job */
     unsigned want; /* its last turn was a claim of this many */
     struct sleeper *below;
+    bool left; /* its thread was told to end, for the limit or at the end of all */
 };
 
 struct dispatch {
@@ -104,6 +105,8 @@ struct job *dispatch_surplus(struct dispatch *d, bool all, int64_t *ret_recheck_
 void dispatch_open(struct dispatch *d, bool open); /* quiet: false */
 bool dispatch_is_open(struct dispatch *d);
 void dispatch_set_limit(struct dispatch *d, int limit);
+/* Whether the thread of a sleeper was told to end: then only joining it is left. */
+bool dispatch_has_left(struct dispatch *d, const struct sleeper *s);
 void dispatch_end(struct dispatch *d);
 
 /* Waits until no job runs, none is ready and no claim is under way. False at the deadline. */

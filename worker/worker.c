@@ -197,21 +197,38 @@ static void *executor_main(void *arg)
     }
 }
 
+/* A place is used again after its thread has left, which the limit once told it to. */
+static int start_executor(struct worker *w, int i)
+{
+    struct executor *e = &w->executors[i];
+    if (i < w->nexecutors) {
+        if (!dispatch_has_left(&w->dispatch, &e->sleeper))
+            return 0;
+        thread_join(&e->thread);
+        sleeper_release(&e->sleeper);
+    }
+    e->worker = w;
+    sleeper_init(&e->sleeper, i);
+    int rc = thread_start(&e->thread, "executor", executor_main, e);
+    if (rc == 0 && i == w->nexecutors)
+        w->nexecutors = i + 1;
+    else if (rc != 0 && i == w->nexecutors)
+        sleeper_release(&e->sleeper);
+    else if (rc != 0)
+        e->sleeper.left = true; /* no thread: the next reload tries again */
+    return rc;
+}
+
 int worker_grow(struct worker *w, int n)
 {
-    for (int i = w->nexecutors; i < n; i++) {
-        struct executor *e = &w->executors[i];
-        e->worker = w;
-        sleeper_init(&e->sleeper, i);
-        int rc = thread_start(&e->thread, "executor", executor_main, e);
+    for (int i = 0; i < n; i++) {
+        int rc = start_executor(w, i);
+        if (rc != 0 && i == 0)
+            return rc;
         if (rc != 0) {
-            sleeper_release(&e->sleeper);
-            if (i == 0)
-                return rc;
             log_warn("no room for all threads", log_int("wanted", n), log_int("started", i));
             return 0;
         }
-        w->nexecutors = i + 1;
     }
     return 0;
 }

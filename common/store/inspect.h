@@ -18,7 +18,7 @@ struct store_stats {
     int64_t enqueued;                      /* in all queues */
     int64_t claimed;                       /* entries in claims of all workers, settled ones too */
     int64_t scheduled, retries, dead;
-    int64_t workers, busy;                 /* processes that reported of late, jobs they run */
+    int64_t workers, busy; /* processes that reported of late, jobs they run */
     double now;
 };
 int store_stats(const struct store *s, struct redis_conn *c, struct store_stats *ret,
@@ -38,13 +38,13 @@ void queue_infos_free(struct queue_info *q, size_t n);
 
 struct worker_info {
     char *identity;
-    char *info;        /* the JSON object as the process wrote it, "" when it is gone */
+    char *info; /* the JSON object as the process wrote it, "" when it is gone */
     int64_t busy, concurrency, rss_kb, rtt_us;
-    double beat;       /* Redis' time of the last report */
+    double beat; /* Redis' time of the last report */
     bool quiet;
-    bool lease;        /* holds a Sluice lease now; false for Sidekiq's processes */
-    bool sluice;       /* is in sluice:workers */
-    int64_t claims;    /* entries in its registry */
+    bool lease;     /* holds a Sluice lease now; false for Sidekiq's processes */
+    bool sluice;    /* is in sluice:workers */
+    int64_t claims; /* entries in its registry */
 };
 /* Everything in `processes` or in sluice:workers, sorted by identity. */
 int store_workers(const struct store *s, struct redis_conn *c, struct worker_info **ret,
@@ -54,13 +54,13 @@ void worker_infos_free(struct worker_info *w, size_t n);
 /* What the server is like, for the warnings at start. */
 struct server_info {
     char version[32];
-    int64_t maxclients;    /* 0 = unknown (CONFIG GET refused) */
+    int64_t maxclients; /* 0 = unknown (CONFIG GET refused) */
     int64_t connected_clients;
     char maxmemory_policy[32]; /* "" = unknown */
-    bool persistent;       /* AOF on or at least one save point; true when unknown */
+    bool persistent;           /* AOF on or at least one save point; true when unknown */
     bool replica;
 };
-int store_server_info(struct redis_conn *c, struct server_info *ret, struct err *err)
-    warn_unused_result;
+int store_server_info(struct redis_conn *c, struct server_info *ret,
+                      struct err *err) warn_unused_result;
 
 #endif

@@ -46,9 +46,9 @@ START_TEST(random_kills_lose_nothing)
     (void)stage_worker(&s, 1, (struct role){.threads = 4}); /* the survivor */
     for (int round = 0; round < ROUNDS; round++) {
         struct worker_process *doomed = stage_worker(&s, 0, (struct role){.threads = 20});
-        int64_t until_ns = clock_deadline_ms(rand() % 60);
+        int64_t until_ns = clock_deadline_ms(rand() % 40);
         do
-            oracle_push_many(&s.oracle, "default", rand() % 2 ? "" : "\"sleep_ms\":3", JOBS);
+            oracle_push_many(&s.oracle, "default", rand() % 2 ? "" : "\"sleep_ms\":5", JOBS);
         while (clock_now_ns() < until_ns);
         worker_process_kill(doomed);
         ck_assert_int_eq(doomed->status, 128 + SIGKILL);
@@ -56,13 +56,8 @@ START_TEST(random_kills_lose_nothing)
     }
     ck_assert(oracle_drain(&s.oracle, DRAIN_MS));
     (void)oracle_check(&s.oracle, "20 random kills", claimed);
-    /* What was settled before its kill is gone; what was claimed has been recovered. */
-    wait_until(DRAIN_MS, count_keys(&s, "sluice:claims:*") == 0);
-    must_stop(&s.worker[1]);
-    wait_until(DRAIN_MS, count_keys(&s, "sluice:lease:*") == 0);
-    (void)stage_worker(&s, 2, (struct role){0}); /* looks after those that died without a claim */
     wait_until(DRAIN_MS, must_int(s.redis, "SCARD sluice:workers") == 1);
-    must_stop(&s.worker[2]);
+    must_stop(&s.worker[1]);
     check_books_are_empty(&s);
     stage_close(&s);
 }
@@ -124,20 +119,23 @@ START_TEST(what_a_ghost_takes_is_recovered)
 }
 END_TEST
 
-/* The same while the worker lives: it loses its wait without the server's knowledge, and stops. */
+/* The same while the worker lives: it loses its wait without the server's knowledge, may not end
+ * that at the server, and stops. Then its name must stay in the books. */
 START_TEST(a_ghost_that_outlives_an_orderly_stop_loses_nothing)
 {
-    enum { ROUNDS = 6 };
+    enum { ROUNDS = 4 };
     struct stage s;
     struct proxy proxy;
     char url[64];
     size_t taken = 0;
     stage_open(&s, NULL);
     ck_assert_int_eq(proxy_start(&proxy, s.server.socket, NULL), 0);
-    (void)snprintf(url, sizeof url, "redis://127.0.0.1:%d", proxy.port);
+    must_do(s.redis, "ACL SETUSER w on >pw ~* &* +@all -client|kill -client|list");
+    (void)snprintf(url, sizeof url, "redis://w:pw@127.0.0.1:%d", proxy.port);
     for (int round = 0; round < ROUNDS; round++) {
         proxy_hold(&proxy, false);
-        struct worker_process *w = stage_worker(&s, 0, (struct role){.url = url});
+        struct role role = {.url = url, .lease_s = 2 * LEASE_S};
+        struct worker_process *w = stage_worker(&s, 0, role);
         wait_until(DRAIN_MS, info(&s, "clients", "blocked_clients") == 1);
         proxy_hold(&proxy, true);
         worker_process_signal(w, SIGSTOP);
@@ -149,10 +147,11 @@ START_TEST(a_ghost_that_outlives_an_orderly_stop_loses_nothing)
         ck_assert(oracle_push(&s.oracle, "default", ""));
         taken += must_int(s.redis, "LLEN queue:default") == 0;
     }
+    ck_assert_uint_gt(taken, 0);
     (void)printf("%zu of %d jobs were taken by a ghost after its worker's end\n", taken, ROUNDS);
     proxy_hold(&proxy, false);
     (void)stage_worker(&s, 1, (struct role){0});
-    ck_assert(oracle_drain(&s.oracle, 15000 * SLOW));
+    ck_assert(oracle_drain(&s.oracle, SLOW * 20000));
     (void)oracle_check(&s.oracle, "ghost after a stop", 0);
     must_stop(&s.worker[1]);
     proxy_stop(&proxy);

@@ -1,0 +1,209 @@
+/*
+ * Orders to stop, at bad moments and to workers that cannot (rows 5 and 6).
+ */
+#include "stage.h"
+
+enum { GRACE_MS = 3000 };
+
+static bool is_zombie(int pid)
+{
+    char path[64], text[256] = "";
+    (void)snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    FILE *f = fopen(path, "re");
+    if (f) {
+        (void)!fread(text, 1, sizeof text - 1, f);
+        (void)fclose(f);
+    }
+    const char *state = strrchr(text, ')');
+    return state && state[1] == ' ' && state[2] == 'Z';
+}
+
+static bool is_gone(int pid)
+{
+    return (kill(pid, 0) != 0 && errno == ESRCH) || is_zombie(pid);
+}
+
+/* Row 5. Start, a few jobs, SIGTERM at a random instant, again and again. */
+START_TEST(stops_at_random_instants_lose_and_repeat_nothing)
+{
+    enum { ROUNDS = 150, JOBS = 10 };
+    struct stage s;
+    int64_t longest_ms = 0, at_work = 0;
+    stage_open(&s, NULL);
+    srand(seed("stops at random instants"));
+    for (int round = 0; round < ROUNDS; round++) {
+        stage_cast(&s, 0, (struct role){.threads = 4});
+        struct worker_process *w = &s.worker[0];
+        oracle_push_many(&s.oracle, "default", rand() % 2 ? "" : "\"sleep_ms\":2", JOBS);
+        /* Half of them before it has anything to do; but not before it listens to signals. */
+        wait_until(DRAIN_MS, worker_process_said(w, "worker started"));
+        if (rand() % 2)
+            wait_until(DRAIN_MS, must_int(s.redis, "LLEN queue:default") < JOBS);
+        hold_ms(rand() % 6);
+        at_work += count_claimed(&s) > 0;
+        int64_t asked_ns = clock_now_ns();
+        ck_assert_int_eq(worker_process_stop(w), 0);
+        longest_ms = ms_since(asked_ns) > longest_ms ? ms_since(asked_ns) : longest_ms;
+        ck_assert_uint_eq(count_keys(&s, "sluice:*"), 0);
+        worker_process_free(w);
+    }
+    (void)stage_worker(&s, 0, (struct role){0});
+    ck_assert(oracle_drain(&s.oracle, DRAIN_MS));
+    (void)oracle_check(&s.oracle, "150 stops", 0);
+    (void)printf("the slowest stop took %lld ms; %lld found jobs claimed\n", (long long)longest_ms,
+                 (long long)at_work);
+    ck_assert_int_gt(at_work, 0);
+    ck_assert_int_le(longest_ms, SLOW * 1000);
+    must_stop(&s.worker[0]);
+    check_books_are_empty(&s);
+    stage_close(&s);
+}
+END_TEST
+
+START_TEST(an_idle_worker_stops_at_once)
+{
+    struct stage s;
+    stage_open(&s, NULL);
+    struct worker_process *w = stage_worker(&s, 0, (struct role){0});
+    wait_until(DRAIN_MS, info(&s, "clients", "blocked_clients") == 1);
+    int64_t asked_ns = clock_now_ns();
+    must_stop(w);
+    (void)printf("an idle worker stops within %lld ms\n", (long long)ms_since(asked_ns));
+    ck_assert_int_le(ms_since(asked_ns), SLOW * 1000);
+    check_books_are_empty(&s);
+    stage_close(&s);
+}
+END_TEST
+
+/* Row 6a. */
+START_TEST(jobs_that_end_in_time_are_done_once)
+{
+    enum { JOBS = 20 };
+    struct stage s;
+    stage_open(&s, NULL);
+    struct worker_process *w = stage_worker(&s, 0, (struct role){.threads = JOBS});
+    oracle_push_many(&s.oracle, "default", "\"sleep_ms\":1000,\"stubborn\":true", JOBS);
+    wait_until(DRAIN_MS, oracle_running(&s.oracle) == JOBS);
+    oracle_push_many(&s.oracle, "default", "", JOBS); /* these must not be started any more */
+    must_stop(w);
+    ck_assert_uint_eq(oracle_ended(&s.oracle), JOBS);
+    ck_assert_int_eq(must_int(s.redis, "LLEN queue:default"), JOBS);
+    ck_assert_uint_eq(count_keys(&s, "sluice:*"), 0);
+    (void)stage_worker(&s, 1, (struct role){0});
+    ck_assert(oracle_drain(&s.oracle, DRAIN_MS));
+    (void)oracle_check(&s.oracle, "stop with jobs that end in time", 0);
+    must_stop(&s.worker[1]);
+    stage_close(&s);
+}
+END_TEST
+
+/* Row 6b: cooperative ones are told to stop, stubborn ones are left; both are given back once. */
+static void stop_with_long_jobs(bool stubborn, bool second_term)
+{
+    enum { JOBS = 10, TIMEOUT_S = 1 };
+    struct stage s;
+    stage_open(&s, NULL);
+    struct role role = {.threads = JOBS, .shutdown_timeout_s = second_term ? 60 : TIMEOUT_S};
+    struct worker_process *w = stage_worker(&s, 0, role);
+    const char *args = stubborn ? "\"sleep_ms\":6000,\"stubborn\":true" : "\"sleep_ms\":6000";
+    oracle_push_many(&s.oracle, "default", args, JOBS);
+    wait_until(DRAIN_MS, oracle_running(&s.oracle) == JOBS);
+    int64_t asked_ns = clock_now_ns();
+    worker_process_signal(w, SIGTERM);
+    if (second_term) {
+        wait_until(DRAIN_MS, worker_process_said(w, "stopping"));
+        hold_ms(100);
+        ck_assert(!worker_process_ended(w));
+        worker_process_signal(w, SIGTERM);
+    }
+    ck_assert_int_eq(worker_process_wait(w, DRAIN_MS), 0);
+    int64_t took_ms = ms_since(asked_ns);
+    (void)printf("stopped within %lld ms\n", (long long)took_ms);
+    ck_assert_int_le(took_ms, SLOW * 1000 + (second_term ? 0 : TIMEOUT_S * 1000) +
+                                  (stubborn && !second_term ? GRACE_MS : 1000));
+    ck_assert_uint_eq(oracle_ended(&s.oracle), 0);
+    ck_assert_int_eq(must_int(s.redis, "LLEN queue:default"), JOBS); /* each of them once */
+    ck_assert_uint_eq(count_keys(&s, "sluice:*"), 0);
+    ck_assert_uint_eq(count_keys(&s, "retry"), 0);
+    ck_assert_int_eq(stat_of(&s, "stat:processed"), 0);
+    (void)stage_worker(&s, 1, (struct role){.threads = JOBS});
+    ck_assert(oracle_drain(&s.oracle, DRAIN_MS));
+    (void)oracle_check(&s.oracle, second_term ? "second TERM" : "stop at the deadline", JOBS);
+    must_stop(&s.worker[1]);
+    check_books_are_empty(&s);
+    stage_close(&s);
+}
+
+START_TEST(what_runs_at_the_deadline_is_given_back)
+{
+    stop_with_long_jobs(_i == 1, false);
+}
+END_TEST
+
+START_TEST(a_second_term_hurries)
+{
+    stop_with_long_jobs(_i == 1, true);
+}
+END_TEST
+
+/* Row 6d. The child and the child of that child say no to SIGTERM. */
+static void stop_with_child(bool second_term)
+{
+    static const char handlers[] =
+        "  - class: child\n"
+        "    exec: [/bin/sh, -c, 'trap \"\" TERM; sh -c \"trap \\\"\\\" TERM; echo \\$\\$ >grandchild; "
+        "while :; do sleep 1; done\" & echo $$ >child; while :; do sleep 1; done']\n";
+    struct stage s;
+    stage_open(&s, NULL);
+    struct role role = {.handlers = handlers, .shutdown_timeout_s = second_term ? 60 : 1};
+    struct worker_process *w = stage_worker(&s, 0, role);
+    must_do(s.redis, "LPUSH queue:default %s", "{\"class\":\"child\",\"args\":[],\"jid\":\"c\"}");
+    int pids[2] = {0, 0};
+    static const char *const names[2] = {"child", "grandchild"};
+    for (int i = 0; i < 2; i++) {
+        int64_t deadline_ns = clock_deadline_ms(DRAIN_MS);
+        while (pids[i] == 0 && clock_now_ns() < deadline_ns) {
+            char *text = worker_process_file(w, names[i]);
+            if (strchr(text, '\n'))
+                pids[i] = atoi(text);
+            free(text);
+            hold_ms(2);
+        }
+        ck_assert_int_gt(pids[i], 1);
+        ck_assert(!is_gone(pids[i]));
+    }
+    int64_t asked_ns = clock_now_ns();
+    worker_process_signal(w, SIGTERM);
+    if (second_term) {
+        wait_until(DRAIN_MS, worker_process_said(w, "stopping"));
+        worker_process_signal(w, SIGTERM);
+    }
+    ck_assert_int_eq(worker_process_wait(w, DRAIN_MS), 0);
+    (void)printf("stopped with a stubborn child within %lld ms\n", (long long)ms_since(asked_ns));
+    for (int i = 0; i < 2; i++)
+        wait_until(2000, is_gone(pids[i]));
+    ck_assert_int_eq(must_int(s.redis, "LLEN queue:default"), 1);
+    ck_assert_uint_eq(count_keys(&s, "sluice:*"), 0);
+    stage_close(&s);
+}
+
+START_TEST(a_child_that_ignores_term_is_gone_with_its_group)
+{
+    stop_with_child(_i == 1);
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("stop");
+    TCase *t = tcase_create("stop");
+    tcase_set_timeout(t, SLOW * 120);
+    tcase_add_test(t, stops_at_random_instants_lose_and_repeat_nothing);
+    tcase_add_test(t, an_idle_worker_stops_at_once);
+    tcase_add_test(t, jobs_that_end_in_time_are_done_once);
+    tcase_add_loop_test(t, what_runs_at_the_deadline_is_given_back, 0, 2);
+    tcase_add_loop_test(t, a_second_term_hurries, 0, 2);
+    tcase_add_loop_test(t, a_child_that_ignores_term_is_gone_with_its_group, 0, 2);
+    suite_add_tcase(suite, t);
+    return suite;
+}
