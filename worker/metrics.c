@@ -24,7 +24,18 @@ static void put_outcomes(struct buf *out, struct tally *t, unsigned n)
             metrics_put(out, name,
                         metrics_labels({"queue", e->queue->name}, {"class", e->klass},
                                        {"outcome", names[o]}),
-                        (double)atomic_load_explicit(&e->ended[o], memory_order_relaxed));
+                        (double)histogram_total(&e->duration[o]));
+    }
+}
+
+/* Runs of any outcome. */
+static void sum_durations(const struct tally_entry *e, struct histogram *ret)
+{
+    *ret = (struct histogram){0};
+    for (int o = 0; o < TALLY_OUTCOMES; o++) {
+        for (int i = 0; i < HISTOGRAM_BUCKETS; i++)
+            ret->count[i] += atomic_load_explicit(&e->duration[o].count[i], memory_order_relaxed);
+        ret->sum_us += atomic_load_explicit(&e->duration[o].sum_us, memory_order_relaxed);
     }
 }
 
@@ -32,11 +43,13 @@ static void put_times(struct buf *out, struct tally *t, unsigned nentries, unsig
 {
     const char *name = "sluice_job_duration_seconds";
     metrics_family(out, name, METRICS_HISTOGRAM, "How long handlers ran.");
-    for (unsigned i = 0; i < nentries; i++)
-        metrics_put_histogram(
-            out, name,
-            metrics_labels({"queue", t->entries[i]->queue->name}, {"class", t->entries[i]->klass}),
-            &t->entries[i]->duration);
+    for (unsigned i = 0; i < nentries; i++) {
+        const struct tally_entry *e = t->entries[i];
+        struct histogram all;
+        sum_durations(e, &all);
+        metrics_put_histogram(out, name,
+                              metrics_labels({"queue", e->queue->name}, {"class", e->klass}), &all);
+    }
     name = "sluice_queue_latency_seconds";
     metrics_family(out, name, METRICS_HISTOGRAM,
                    "From a job's enqueued_at to its start; jobs without enqueued_at are left out.");

@@ -32,15 +32,16 @@ static uint64_t mix(uint64_t hash, const char *text)
     const uint64_t factor = UINT64_C(0x9E3779B97F4A7C15);
     size_t n = strlen(text);
     uint64_t word;
+    hash ^= n; /* "a" + "bc" is not "ab" + "c" */
     for (; n >= sizeof word; text += sizeof word, n -= sizeof word) {
         memcpy(&word, text, sizeof word);
         hash = (hash ^ word) * factor;
         hash ^= hash >> 32;
     }
-    word = n; /* "a" + "bc" is not "ab" + "c" */
-    memcpy(&word, text, n);
+    for (word = 0; n > 0; n--)
+        word = word << 8 | (unsigned char)*text++;
     hash = (hash ^ word) * factor;
-    return hash ^ hash >> 29;
+    return hash ^ hash >> 32;
 }
 
 static struct tally_entry *_Atomic *place(struct tally *t, const char *queue, const char *klass)

@@ -5,7 +5,7 @@
  * A run looks up its entry once and then only adds to it. Looking up reads a hash table without a
  * lock: entries are put there whole, under a mutex, and stay until the end. (Rejected: counters of
  * each executor's own, added up by the reader. Threads times classes times buckets is megabytes,
- * to save some 20 ns a job.)
+ * to save some 20 of the 40 ns that this costs a job.)
  *
  * Bounded, because classes come from whoever pushes jobs: after TALLY_PAIRS_MAX pairs of queue and
  * class further ones are counted under the class "_other" of their queue; after TALLY_QUEUES_MAX
@@ -40,8 +40,8 @@ struct tally_queue {
 struct tally_entry {
     struct tally_queue *queue;
     const char *klass;
-    atomic_uint_fast64_t ended[TALLY_OUTCOMES];
-    struct histogram duration;
+    /* By outcome, so that each also counts its runs and an end costs one addition less. */
+    struct histogram duration[TALLY_OUTCOMES];
 };
 
 struct tally {
@@ -71,8 +71,7 @@ static inline void tally_start(struct tally_entry *e, int64_t latency_ns)
 
 static inline void tally_end(struct tally_entry *e, enum tally_outcome outcome, int64_t took_ns)
 {
-    atomic_fetch_add_explicit(&e->ended[outcome], 1, memory_order_relaxed);
-    histogram_add_ns(&e->duration, took_ns);
+    histogram_add_ns(&e->duration[outcome], took_ns);
 }
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "handlers/child.h"
 #include "store/connect.h"
 #include "store/lease.h"
 #include "worker/health.h"
@@ -501,6 +502,7 @@ bool worker_finish(struct worker *w, bool at_once)
     }
     if (!ended) {
         log_warn("handlers do not return; leaving without them");
+        child_kill_all(); /* else they would outlive us, beside the new runs of their jobs */
         return false;
     }
     stop_down_to(w, 0);

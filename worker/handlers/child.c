@@ -2,14 +2,46 @@
 
 #include <fcntl.h>
 #include <spawn.h>
-#include <stdatomic.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/thread.h"
+
 enum { PARENT, CHILD }; /* whose end of a pipe */
 
-static atomic_int alive;
+static struct mutex mutex = {PTHREAD_MUTEX_INITIALIZER};
+/* guards: below, and the links of the children */
+static struct child *first;
+static int alive;
+static bool leaving;
+
+static void enlist(struct child *c)
+{
+    mutex_lock(&mutex);
+    c->next = first;
+    if (first)
+        first->prev = c;
+    first = c;
+    alive++;
+    if (leaving)
+        child_signal(c, SIGKILL);
+    mutex_unlock(&mutex);
+}
+
+/* From now on its id may become somebody else's. */
+static void strike_out(struct child *c)
+{
+    mutex_lock(&mutex);
+    if (c->prev)
+        c->prev->next = c->next;
+    else
+        first = c->next;
+    if (c->next)
+        c->next->prev = c->prev;
+    alive--;
+    mutex_unlock(&mutex);
+}
 
 /* A pipe for one of the child's descriptors: our end does not block, its end does. */
 static int open_pipe(int child_fd, int ends[2])
@@ -91,7 +123,6 @@ int child_spawn(char *const *argv, char *const *env, const char *workdir, struct
     }
     if (rc < 0)
         return rc;
-    (void)atomic_fetch_add(&alive, 1); /* the old count says nothing to us */
     *ret = (struct child){
         .pid = pid,
         .pidfd = (int)syscall(SYS_pidfd_open, pid, 0), /* close-on-exec by nature */
@@ -99,6 +130,7 @@ int child_spawn(char *const *argv, char *const *env, const char *workdir, struct
         .out = pipes[STDOUT_FILENO][PARENT],
         .err = pipes[STDERR_FILENO][PARENT],
     };
+    enlist(ret);
     return 0;
 }
 
@@ -133,16 +165,28 @@ void child_close_pipe(int *fd)
 void child_end(struct child *c)
 {
     child_signal(c, SIGKILL);
+    strike_out(c);
     while (waitid(P_PID, (id_t)c->pid, &(siginfo_t){0}, WEXITED) < 0 && errno == EINTR)
         continue;
     child_close_pipe(&c->pidfd);
     child_close_pipe(&c->in);
     child_close_pipe(&c->out);
     child_close_pipe(&c->err);
-    (void)atomic_fetch_sub(&alive, 1); /* likewise */
 }
 
 int child_count(void)
 {
-    return atomic_load(&alive);
+    mutex_lock(&mutex);
+    int n = alive;
+    mutex_unlock(&mutex);
+    return n;
+}
+
+void child_kill_all(void)
+{
+    mutex_lock(&mutex);
+    leaving = true;
+    for (const struct child *c = first; c; c = c->next)
+        child_signal(c, SIGKILL);
+    mutex_unlock(&mutex);
 }

@@ -12,7 +12,11 @@
  * somebody else: that makes signals to the group safe. A process that has left the group (a daemon
  * that called setsid) is out of reach; it only loses its pipes.
  *
- * Threads: a child belongs to one thread; any number of threads may have one. Requirements: the
+ * All children are listed, so that a process that leaves without its threads can take them along:
+ * the death of a worker does not reach them otherwise.
+ *
+ * Threads: a child belongs to one thread; any number of threads may have one. It must stay where it
+ * is from its spawn to its end. Requirements: the
  * caller's own descriptors 0–2 are open, and SIGCHLD is not ignored (else the kernel reaps).
  */
 #ifndef SLUICE_WORKER_HANDLERS_CHILD_H
@@ -30,6 +34,7 @@ struct child {
     int in;    /* write end of its stdin; this and the next two do not block; -1 when closed */
     int out;   /* read ends */
     int err;
+    struct child *next, *prev; /* the list of all */
 };
 
 /* Starts argv (argv[0] is searched in PATH when it has no slash) with env in workdir (NULL: the
@@ -54,5 +59,9 @@ void child_end(struct child *c);
 
 /* Children of this process between their spawn and their end. */
 int child_count(void);
+
+/* Kills the groups of all of them, and of those that are spawned later. For the last moment before
+ * the process ends. */
+void child_kill_all(void);
 
 #endif

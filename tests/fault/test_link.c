@@ -1,0 +1,234 @@
+/*
+ * The way to Redis breaks: replies that never come, that come in part, and connections that are
+ * killed (rows 7, 9, 10, 11 and 12).
+ */
+#include "stage.h"
+#include "support/proxy.h"
+
+struct link_stage {
+    struct stage s;
+    struct proxy proxy;
+    char url[64];
+};
+
+static void link_open(struct link_stage *l)
+{
+    stage_open(&l->s, NULL);
+    ck_assert_int_eq(proxy_start(&l->proxy, l->s.server.socket, NULL), 0);
+    (void)snprintf(l->url, sizeof l->url, "redis://127.0.0.1:%d", l->proxy.port);
+}
+
+static void link_close(struct link_stage *l)
+{
+    must_stop(&l->s.worker[0]);
+    check_books_are_empty(&l->s);
+    stage_close(&l->s);
+    proxy_stop(&l->proxy);
+}
+
+/* Row 7: the claim is made, and the worker never hears of it. */
+START_TEST(a_claim_whose_reply_is_swallowed_is_found)
+{
+    enum { JOBS = 20 };
+    struct link_stage l;
+    link_open(&l);
+    struct stage *s = &l.s;
+    oracle_push_many(&s->oracle, "default", "", JOBS);
+    proxy_trap(&l.proxy, "queue:default", PROXY_MUTE, 0); /* the first claim */
+    (void)stage_worker(s, 0, (struct role){.url = l.url, .socket_timeout_s = 1});
+    wait_until(DRAIN_MS, proxy_stats(&l.proxy).trapped == 1 && count_claimed(s) > 0);
+    size_t claimed = count_claimed(s);
+    int64_t began_ns = clock_now_ns();
+    ck_assert(oracle_drain(&s->oracle, DRAIN_MS));
+    (void)printf("%zu jobs of a swallowed claim were found and run within %lld ms\n", claimed,
+                 (long long)ms_since(began_ns));
+    ck_assert_uint_gt(proxy_stats(&l.proxy).swallowed[PROXY_REPLIES], 0);
+    ck_assert(worker_process_said(&s->worker[0], "jobs of a lost reply were found"));
+    (void)oracle_check(&s->oracle, "claim reply swallowed", 0);
+    link_close(&l);
+}
+END_TEST
+
+/* Row 7 for the blocking wait, which has no reply for a long time anyway. */
+START_TEST(a_wait_whose_reply_is_swallowed_is_found)
+{
+    struct link_stage l;
+    link_open(&l);
+    struct stage *s = &l.s;
+    proxy_trap(&l.proxy, "BLMOVE", PROXY_MUTE, 0);
+    (void)stage_worker(s, 0, (struct role){.url = l.url, .socket_timeout_s = 1});
+    wait_until(DRAIN_MS, proxy_stats(&l.proxy).trapped == 1);
+    wait_until(DRAIN_MS, info(s, "clients", "blocked_clients") == 1);
+    int64_t began_ns = clock_now_ns();
+    ck_assert(oracle_push(&s->oracle, "default", ""));
+    ck_assert(oracle_drain(&s->oracle, DRAIN_MS));
+    (void)printf("the job of a swallowed wait was run within %lld ms\n",
+                 (long long)ms_since(began_ns));
+    ck_assert_uint_gt(proxy_stats(&l.proxy).swallowed[PROXY_REPLIES], 0);
+    (void)oracle_check(&s->oracle, "wait reply swallowed", 0);
+    link_close(&l);
+}
+END_TEST
+
+/* Row 9: whatever is under way, cut after every number of bytes. Claims, acks, waits, renewals and
+ * greetings all pass here. */
+START_TEST(replies_cut_at_every_byte_harm_nothing)
+{
+    enum { CUTS = 120, JOBS = 6 };
+    struct link_stage l;
+    link_open(&l);
+    struct stage *s = &l.s;
+    srand(seed("cuts"));
+    struct role role = {.url = l.url, .threads = 4, .socket_timeout_s = 1, .lease_s = 4};
+    (void)stage_worker(s, 0, role);
+    for (int k = 0; k < CUTS; k++) {
+        proxy_cut(&l.proxy, PROXY_REPLIES, k);
+        oracle_push_many(&s->oracle, "default", k % 2 ? "" : "\"sleep_ms\":2", JOBS);
+        wait_until(DRAIN_MS, proxy_stats(&l.proxy).cuts > (uint64_t)k);
+        if (k % 10 == 0)
+            hold_ms(rand() % 20);
+    }
+    ck_assert(oracle_drain(&s->oracle, DRAIN_MS));
+    ck_assert_uint_eq(proxy_stats(&l.proxy).cuts, CUTS);
+    ck_assert(!worker_process_ended(&s->worker[0]));
+    (void)oracle_check(&s->oracle, "replies cut at every byte", 0);
+    wait_until(DRAIN_MS, stat_of(s, "stat:processed") == CUTS * JOBS);
+    link_close(&l);
+}
+END_TEST
+
+/* Row 9 where it hurts most: the reply to a claim, with its payloads, cut at many places. */
+START_TEST(a_claim_whose_reply_is_cut_is_found)
+{
+    enum { STEP = 37, LAST = 1200 };
+    struct link_stage l;
+    link_open(&l);
+    struct stage *s = &l.s;
+    (void)stage_worker(s, 0, (struct role){.url = l.url, .threads = 4, .lease_s = 4});
+    int cuts = 0;
+    for (int64_t k = 0; k < LAST; k += STEP, cuts++) {
+        proxy_trap(&l.proxy, "queue:default", PROXY_CUT, k);
+        oracle_push_many(&s->oracle, "default", "", 10);
+        wait_until(DRAIN_MS, proxy_stats(&l.proxy).trapped > (uint64_t)cuts);
+        ck_assert(oracle_drain(&s->oracle, DRAIN_MS));
+    }
+    (void)printf("%llu of %d trapped claims and waits were cut\n",
+                 (unsigned long long)proxy_stats(&l.proxy).cuts, cuts);
+    ck_assert_uint_gt(proxy_stats(&l.proxy).cuts, 0);
+    (void)oracle_check(&s->oracle, "claim replies cut", 0);
+    link_close(&l);
+}
+END_TEST
+
+/* Row 10: the end is written, and the worker does not hear of it. */
+START_TEST(an_end_whose_reply_is_lost_is_written_once)
+{
+    static const char *const ends[] = {"", "\"outcome\":\"fail\"", "\"outcome\":\"dead\""};
+    enum { ENDS = 3, BYTES = 14 };
+    struct link_stage l;
+    link_open(&l);
+    struct stage *s = &l.s;
+    (void)stage_worker(s, 0, (struct role){.url = l.url, .threads = 4, .lease_s = 4});
+    int jobs = 0;
+    for (int i = 0; i < ENDS; i++)
+        for (int64_t k = 0; k < BYTES; k++, jobs++) {
+            proxy_trap(&l.proxy, "stat:processed", PROXY_CUT, k);
+            ck_assert(oracle_push(&s->oracle, "default", ends[i]));
+            wait_until(DRAIN_MS, stat_of(s, "stat:processed") == jobs + 1);
+            wait_until(DRAIN_MS, proxy_stats(&l.proxy).trapped == (uint64_t)jobs + 1);
+        }
+    wait_until(DRAIN_MS, count_claimed(s) == 0);
+    (void)printf("%llu replies to %d ends were cut\n",
+                 (unsigned long long)proxy_stats(&l.proxy).cuts, jobs);
+    ck_assert_uint_gt(proxy_stats(&l.proxy).cuts, (unsigned)jobs / 2);
+    must_stop(&s->worker[0]); /* whatever is repeated has been repeated */
+    ck_assert_int_eq(must_int(s->redis, "ZCARD retry"), BYTES);
+    ck_assert_int_eq(must_int(s->redis, "ZCARD dead"), BYTES);
+    ck_assert_int_eq(stat_of(s, "stat:processed"), jobs);
+    ck_assert_int_eq(stat_of(s, "stat:failed"), 2 * BYTES);
+    (void)oracle_check(&s->oracle, "replies to ends cut", 0);
+    check_books_are_empty(s);
+    stage_close(s);
+    proxy_stop(&l.proxy);
+}
+END_TEST
+
+/* Row 11. Killed ten times a second, everything that is connected, under load. */
+START_TEST(killed_connections_repeat_nothing)
+{
+    enum { SECONDS = 5, PER_SECOND = 10 };
+    struct stage s;
+    stage_open(&s, NULL);
+    for (int i = 0; i < 2; i++)
+        (void)stage_worker(&s, i, (struct role){.threads = 10});
+    struct redis_options to = server_options(&s.server);
+    int64_t killed = 0;
+    for (int i = 0; i < SECONDS * PER_SECOND; i++) {
+        int64_t next_ns = clock_deadline_ms(1000 / PER_SECOND);
+        while (clock_now_ns() < next_ns) {
+            (void)oracle_push(&s.oracle, "default", "\"sleep_ms\":5");
+            (void)oracle_push(&s.oracle, "default", "");
+            hold_ms(5);
+        }
+        struct redis_conn *killer = must_open(&to);
+        killed += must_int(killer, "CLIENT KILL TYPE normal");
+        redis_conn_free(killer);
+    }
+    int64_t ended_ns = clock_now_ns();
+    stage_reconnect(&s);
+    oracle_push_many(&s.oracle, "default", "", 1000);
+    ck_assert(oracle_drain(&s.oracle, DRAIN_MS));
+    (void)printf("%lld connections were killed; 1000 jobs more were done %lld ms after the last\n",
+                 (long long)killed, (long long)ms_since(ended_ns));
+    ck_assert_int_gt(killed, SECONDS * PER_SECOND);
+    ck_assert_int_le(ms_since(ended_ns), SLOW * 5000);
+    ck_assert(worker_process_said(&s.worker[0], "was lost"));
+    (void)oracle_check(&s.oracle, "connections killed 10/s", 0);
+    wait_until(DRAIN_MS, count_claimed(&s) == 0);
+    for (int i = 0; i < 2; i++)
+        must_stop(&s.worker[i]);
+    check_books_are_empty(&s);
+    stage_close(&s);
+}
+END_TEST
+
+/* Row 12. A link that is dead and looks alive: nothing comes, nothing breaks. */
+START_TEST(a_silent_link_is_given_up)
+{
+    struct link_stage l;
+    link_open(&l);
+    struct stage *s = &l.s;
+    (void)stage_worker(s, 0, (struct role){.url = l.url, .socket_timeout_s = 1});
+    wait_until(DRAIN_MS, info(s, "clients", "blocked_clients") == 1);
+    for (int lane = 0; lane < PROXY_LANES; lane++)
+        proxy_black_hole(&l.proxy, (enum proxy_lane)lane, true);
+    ck_assert(oracle_push(&s->oracle, "default", ""));
+    hold_ms(2 * LEASE_S * 1000);
+    for (int lane = 0; lane < PROXY_LANES; lane++)
+        proxy_black_hole(&l.proxy, (enum proxy_lane)lane, false);
+    int64_t ended_ns = clock_now_ns();
+    ck_assert(oracle_drain(&s->oracle, DRAIN_MS));
+    (void)printf("at work %lld ms after a silence of %d ms\n", (long long)ms_since(ended_ns),
+                 2 * LEASE_S * 1000);
+    ck_assert_int_le(ms_since(ended_ns), SLOW * 10000);
+    ck_assert_uint_gt(proxy_stats(&l.proxy).swallowed[PROXY_REQUESTS], 0);
+    (void)oracle_check(&s->oracle, "silent link", 0);
+    link_close(&l);
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("link");
+    TCase *t = tcase_create("link");
+    tcase_set_timeout(t, SLOW * 120);
+    tcase_add_test(t, a_claim_whose_reply_is_swallowed_is_found);
+    tcase_add_test(t, a_wait_whose_reply_is_swallowed_is_found);
+    tcase_add_test(t, replies_cut_at_every_byte_harm_nothing);
+    tcase_add_test(t, a_claim_whose_reply_is_cut_is_found);
+    tcase_add_test(t, an_end_whose_reply_is_lost_is_written_once);
+    tcase_add_test(t, killed_connections_repeat_nothing);
+    tcase_add_test(t, a_silent_link_is_given_up);
+    suite_add_tcase(suite, t);
+    return suite;
+}
