@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { BEAT_MS = 5000, IDLE_BEAT_MS = 10000, AFTER_ERROR_MS = 1000, TAKE_MS = 2000 };
+enum { LOOK_MS = 1000, BEAT_MS = 5000, IDLE_BEAT_MS = 10000, TAKE_MS = 2000 };
 
 static int64_t rss_kb(void)
 {
@@ -57,11 +57,12 @@ static int report(struct beacon *b, struct redis_conn *conn, struct conf *conf,
         return -ENOMEM;
     int n = runner_jobs(b->runner, jobs, conf->threads);
     b->busy = n;
+    b->quiet = !dispatch_is_open(b->dispatch);
     struct presence p = {
         .info = buf_str(&b->info),
         .threads = conf->threads,
         .busy = n,
-        .quiet = !dispatch_is_open(b->dispatch),
+        .quiet = b->quiet,
         .rtt_us = b->rtt_us,
         .rss_kb = rss_kb(),
         .now = heartbeat_redis_now(b->heartbeat),
@@ -76,14 +77,27 @@ static int report(struct beacon *b, struct redis_conn *conn, struct conf *conf,
     return rc;
 }
 
+/* A person who looks must not see an idle worker that has begun to work seconds ago, so besides
+ * its beats the beacon reports when work begins, ends, or is refused (quiet). */
+static bool is_due(struct beacon *b)
+{
+    struct dispatch_stats now;
+    dispatch_stats(b->dispatch, &now);
+    return clock_now_ns() >= b->next_ns || (now.running > 0) != (b->busy > 0) ||
+           now.open == b->quiet;
+}
+
 static int64_t tick(void *ctx)
 {
     struct beacon *b = ctx;
     struct redis_conn *conn = NULL;
+    redis_pool_tend(b->pool);
+    if (!is_due(b))
+        return LOOK_MS;
     struct err err = {""};
     enum presence_signal signal = PRESENCE_NONE;
     if (!heartbeat_wait_fresh(b->heartbeat, clock_deadline_ms(TAKE_MS)))
-        return AFTER_ERROR_MS;
+        return LOOK_MS;
     if (b->started_at == 0)
         b->started_at = heartbeat_redis_now(b->heartbeat);
     int rc = redis_pool_take(b->pool, clock_deadline_ms(TAKE_MS), &conn, &err);
@@ -101,14 +115,11 @@ static int64_t tick(void *ctx)
     }
     if (signal != PRESENCE_NONE)
         b->signalled(b->signalled_ctx, signal);
-    redis_pool_tend(b->pool);
-    if (rc == -ECANCELED)
-        return BEAT_MS;
-    if (rc != 0) {
+    if (rc != 0 && rc != -ECANCELED)
         log_warn("could not report to the dashboard", log_str("error", err.text));
-        return rc == -EMEDIUMTYPE ? BEAT_MS : AFTER_ERROR_MS;
-    }
-    return b->busy > 0 ? BEAT_MS : IDLE_BEAT_MS;
+    if (rc == 0 || rc == -EMEDIUMTYPE)
+        b->next_ns = clock_deadline_ms(b->busy > 0 ? BEAT_MS : IDLE_BEAT_MS);
+    return LOOK_MS;
 }
 
 int beacon_start(struct beacon *b)

@@ -29,7 +29,9 @@ struct beacon {
     uint64_t conf_version;
     struct buf info;
     int64_t rtt_us;
-    int busy; /* jobs at the last report */
+    int busy;        /* jobs at the last report */
+    bool quiet;      /* as of the last report */
+    int64_t next_ns; /* when the next report is due by itself */
 };
 
 int beacon_start(struct beacon *b) warn_unused_result; /* pointers set by the caller */
