@@ -97,11 +97,12 @@ void lab_fill(struct lab *lab, int n)
         for (int i = 0; i < batch; i++) {
             char jid[25];
             random_hex(jid, 12);
-            int len = snprintf(text[i], sizeof text[i],
-                               "{\"class\":\"noop\",\"args\":[%d,\"a text of some length\",{\"k\":[]}],"
-                               "\"jid\":\"%s\",\"queue\":\"default\",\"retry\":true,"
-                               "\"created_at\":1795478712.500000,\"enqueued_at\":1795478712.500000}",
-                               done + i, jid);
+            int len =
+                snprintf(text[i], sizeof text[i],
+                         "{\"class\":\"noop\",\"args\":[%d,\"a text of some length\",{\"k\":[]}],"
+                         "\"jid\":\"%s\",\"queue\":\"default\",\"retry\":true,"
+                         "\"created_at\":1795478712.500000,\"enqueued_at\":1795478712.500000}",
+                         done + i, jid);
             payloads[i] = (struct slice){text[i], (size_t)len};
         }
         if (store_push(lab->store, lab->conn, "default", payloads, (size_t)batch, NULL, &err) != 0)

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "base/utf8.h"
 #include "cli/job_send.h"
 #include "cli/session.h"
 #include "cli/time_text.h"
@@ -93,7 +94,7 @@ static int check_args(const struct cli_command *cmd, const struct request *r)
     enum json_type type;
     const char *args = given(r, ARGS);
     for (int i = 0; i < r->narguments; i++)
-        if (!json_utf8_ok(slice_of(r->argument[i])))
+        if (!utf8_ok(slice_of(r->argument[i])))
             return cli_usage(cmd, "argument %d is not UTF-8, which JSON cannot carry", i);
     if (!args)
         return CLI_GO;

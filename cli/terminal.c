@@ -5,7 +5,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "base/json.h"
+#include "base/utf8.h"
 
 struct terminal terminal_of(int fd)
 {
@@ -40,7 +40,7 @@ static size_t character(const char *p)
 {
     size_t left = strnlen(p, 4);
     for (size_t n = 1; n <= left; n++)
-        if (json_utf8_ok((struct slice){p, n}))
+        if (utf8_ok((struct slice){p, n}))
             return n;
     return 0;
 }

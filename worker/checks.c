@@ -28,7 +28,8 @@ static void check_maxclients(const struct server_info *info, const struct conf *
 {
     int64_t fleet = (int64_t)replicas * conf->max_connections;
     if (info->maxclients > 0 && fleet > info->maxclients)
-        log_warn("the fleet's pools exceed Redis' maxclients", log_int("replicas", (int64_t)replicas),
+        log_warn("the fleet's pools exceed Redis' maxclients",
+                 log_int("replicas", (int64_t)replicas),
                  log_int("max_connections", conf->max_connections), log_int("sum", fleet),
                  log_int("maxclients", info->maxclients));
 }

@@ -194,7 +194,8 @@ void dispatch_claimed(struct dispatch *d, struct sleeper *self, struct claim *cl
     bool notify = false;
     if (claim) {
         append_claim_locked(d, claim);
-        /* The caller takes one itself and the chain wakes others; the waker looks after the rest. */
+        /* The caller takes one itself and the chain wakes others; the waker looks after the rest.
+         */
         if ((d->ready > d->sleeping + d->waking + 1 || !d->open) && !d->claimed_ahead)
             notify = d->claimed_ahead = true;
     } else if (dry && d->suspected) {

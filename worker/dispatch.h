@@ -29,17 +29,17 @@
 #include "worker/job.h"
 
 enum { CLAIM_MAX_JOBS = 100, CLAIMERS_MAX = 2 };
-#define CLAIM_AHEAD_NS  (5 * NS_PER_MS) /* of work claimed beyond the free threads */
-#define JOB_LATE_NS         (5 * NS_PER_MS)  /* a claimed job that waits longer wakes all it can */
+#define CLAIM_AHEAD_NS (5 * NS_PER_MS)  /* of work claimed beyond the free threads */
+#define JOB_LATE_NS    (5 * NS_PER_MS)  /* a claimed job that waits longer wakes all it can */
 #define JOB_SURPLUS_NS (20 * NS_PER_MS) /* … and without a free thread goes back to its queue */
-#define WAKE_COST_NS    50000            /* a thread's way from sleep to its first job, roughly */
+#define WAKE_COST_NS   50000            /* a thread's way from sleep to its first job, roughly */
 
 /* Where one executor sleeps. */
 struct sleeper {
     struct cond cond;
     int thread; /* 0-based; ends when it is beyond the limit */
     bool awake;
-    bool running; /* its last turn was a job */
+    bool running;  /* its last turn was a job */
     unsigned want; /* its last turn was a claim of this many */
     struct sleeper *below;
     bool left; /* its thread was told to end, for the limit or at the end of all */
@@ -55,13 +55,13 @@ struct dispatch {
     unsigned waking;   /* taken off it and not yet running */
     unsigned running;
     unsigned claimers;
-    unsigned wanted;       /* jobs that claims under way may bring */
-    int limit;             /* executor threads that may work */
-    bool open;             /* claiming allowed */
-    bool ended;            /* executors leave */
-    bool suspected;        /* the queues may hold jobs */
-    double mean_ns;        /* of recent jobs; < 0 before the first */
-    struct cond idle_cond; /* running fell to 0 */
+    unsigned wanted;           /* jobs that claims under way may bring */
+    int limit;                 /* executor threads that may work */
+    bool open;                 /* claiming allowed */
+    bool ended;                /* executors leave */
+    bool suspected;            /* the queues may hold jobs */
+    double mean_ns;            /* of recent jobs; < 0 before the first */
+    struct cond idle_cond;     /* running fell to 0 */
     void (*notify)(void *ctx); /* the waker: dry, or a thread became free while dry, or surplus */
     void *notify_ctx;
     bool waker_wants_thread;
@@ -99,7 +99,8 @@ bool dispatch_is_dry(struct dispatch *d, unsigned *ret_free);
 void dispatch_suspect(struct dispatch *d);
 
 /* Jobs that have waited too long with no thread free, other than those on trial (or all of them):
- * the caller's now, linked by next. *ret_recheck_ns: when to look again; CLOCK_NEVER when nothing waits. */
+ * the caller's now, linked by next. *ret_recheck_ns: when to look again; CLOCK_NEVER when nothing
+ * waits. */
 struct job *dispatch_surplus(struct dispatch *d, bool all, int64_t *ret_recheck_ns);
 
 void dispatch_open(struct dispatch *d, bool open); /* quiet: false */

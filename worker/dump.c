@@ -9,9 +9,9 @@ static void dump_gate(struct worker *w)
 {
     struct redis_pool_stats s;
     redis_pool_stats(w->pool, &s);
-    log_info("state: gate", log_int("permits", s.permits_limit), log_int("in_use", s.permits_in_use),
-             log_int("waiting", s.permits_waiting), log_int("peak", s.permits_peak),
-             log_int("wait_p50_us", (int64_t)s.permit_wait_p50_us),
+    log_info("state: gate", log_int("permits", s.permits_limit),
+             log_int("in_use", s.permits_in_use), log_int("waiting", s.permits_waiting),
+             log_int("peak", s.permits_peak), log_int("wait_p50_us", (int64_t)s.permit_wait_p50_us),
              log_int("wait_p99_us", (int64_t)s.permit_wait_p99_us),
              log_int("takes", (int64_t)s.takes));
     log_info("state: connections", log_int("limit", s.connections_limit),
@@ -40,7 +40,8 @@ static void dump_work(struct worker *w)
              log_int("lost", (int64_t)atomic_load(&w->settler.lost)),
              log_int("unsettled", settler_pending(&w->settler)),
              log_int("claims", (int64_t)inflight_count(&w->inflight)));
-    log_info("state: services", log_str("lease", heartbeat_fresh(&w->heartbeat) ? "held" : "lapsed"),
+    log_info("state: services",
+             log_str("lease", heartbeat_fresh(&w->heartbeat) ? "held" : "lapsed"),
              log_int("lapses", (int64_t)heartbeat_generation(&w->heartbeat)),
              log_int("promoted", (int64_t)atomic_load(&w->scheduler.promoted)),
              log_int("recovered", (int64_t)atomic_load(&w->reaper.recovered)),

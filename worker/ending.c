@@ -59,7 +59,8 @@ static int add_record(const struct run *run, const struct outcome *out, enum end
     record_add(r, "finished_at", "%.6f", now);
     record_add(r, "duration_s", "%.6f", now - run->started_at);
     if (ending == ENDING_DONE) {
-        record_add_slice(r, "result", out->result.n > 0 ? buf_slice(&out->result) : slice_of("null"));
+        record_add_slice(r, "result",
+                         out->result.n > 0 ? buf_slice(&out->result) : slice_of("null"));
     } else {
         record_add(r, "error_class", "%s", error_class(out));
         record_add_slice(r, "error", buf_slice(&out->message));

@@ -35,11 +35,11 @@ struct heartbeat {
     int64_t lease_ns;
     struct thread thread;
     struct mutex mutex;
-    struct cond changed; /* renewed, or stopping */
-    bool stopping;       /* guarded by mutex */
+    struct cond changed;            /* renewed, or stopping */
+    bool stopping;                  /* guarded by mutex */
     atomic_int_fast64_t renewed_ns; /* monotonic start of the last successful renewal; 0 = never */
     atomic_int_fast64_t calm_since_ns;
-    atomic_int_fast64_t moved_ns; /* when its thread last came round */
+    atomic_int_fast64_t moved_ns;        /* when its thread last came round */
     atomic_int_fast64_t redis_offset_us; /* Redis' time - monotonic time */
     atomic_uint_fast64_t generation;
     atomic_uint_fast64_t registered; /* claims in our registry at the last renewal */

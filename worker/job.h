@@ -7,8 +7,9 @@
  * slices of the reply that brought the claim and live as long as the claim.
  *
  * A claim belongs to the lease generation it was made in. If our lease lapsed since, other workers
- * may have been given its jobs: those not yet started are abandoned (no write; whatever is still
- * ours in Redis comes back by reconciliation), those running are fenced when they end.
+ * may have been given its jobs: those not yet started go back to their queue, those running end;
+ * both by a fenced write, which does nothing for a job that is no longer ours. (Rejected: to leave
+ * the former to reconciliation, which cannot find a claim whose registration was wiped.)
  */
 #ifndef SLUICE_WORKER_JOB_H
 #define SLUICE_WORKER_JOB_H

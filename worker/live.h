@@ -29,6 +29,6 @@ void live_release(struct live *l);
 void live_swap(struct live *l, struct conf *conf, struct registry *registry);
 
 struct conf *live_conf(struct live *l, uint64_t *ret_version); /* conf_unref() it */
-struct registry *live_registry(struct live *l);                 /* registry_unref() it */
+struct registry *live_registry(struct live *l);                /* registry_unref() it */
 
 #endif

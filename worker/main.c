@@ -38,9 +38,12 @@ struct options {
 static int parse_options(int argc, char **argv, struct options *o)
 {
     static const struct option longs[] = {
-        {"config", required_argument, NULL, 'c'}, {"queues", required_argument, NULL, 'q'},
-        {"threads", required_argument, NULL, 't'}, {"check-config", no_argument, NULL, 'k'},
-        {"version", no_argument, NULL, 'v'},       {"help", no_argument, NULL, 'h'},
+        {"config", required_argument, NULL, 'c'},
+        {"queues", required_argument, NULL, 'q'},
+        {"threads", required_argument, NULL, 't'},
+        {"check-config", no_argument, NULL, 'k'},
+        {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
     int c;

@@ -150,8 +150,8 @@ static int append(struct streamer *s, struct output *o, const struct load *load,
             atomic_fetch_add(&s->events, n);
             return 0;
         }
-        bool again = rc == -ENOTCONN || rc == -ETIMEDOUT || rc == -EAGAIN || rc == -EROFS ||
-                     rc == -ENOSPC;
+        bool again =
+            rc == -ENOTCONN || rc == -ETIMEDOUT || rc == -EAGAIN || rc == -EROFS || rc == -ENOSPC;
         if (!again || has_failed(o)) {
             if (rc != -ESTALE)
                 log_warn("output of a job was dropped", log_str("jid", o->target.jid),

@@ -48,20 +48,20 @@ struct output {
     bool enabled;
     struct mutex mutex;
     /* guards: up to the blank line */
-    struct cond room;   /* the buffer was taken, or the output failed */
-    struct buf bytes;   /* events, one after another … */
-    size_t *ends;       /* … and where each ends */
+    struct cond room; /* the buffer was taken, or the output failed */
+    struct buf bytes; /* events, one after another … */
+    size_t *ends;     /* … and where each ends */
     size_t n, cap;
-    bool in_line;       /* with the streamer */
-    int failed;         /* -ESTALE, -EFBIG, …: later events are refused */
+    bool in_line; /* with the streamer */
+    int failed;   /* -ESTALE, -EFBIG, …: later events are refused */
 
-    int64_t length;     /* of the stream, -1 before the first append; the server's alone */
+    int64_t length; /* of the stream, -1 before the first append; the server's alone */
     atomic_uint_fast64_t emitted;
     struct output *next; /* in line; guarded by the streamer's mutex */
 };
 
-int streamer_start(struct streamer *s, const struct store *store, struct redis_pool *pool)
-    warn_unused_result;
+int streamer_start(struct streamer *s, const struct store *store,
+                   struct redis_pool *pool) warn_unused_result;
 void streamer_stop(struct streamer *s); /* serves what is in line as far as Redis answers */
 
 void output_init(struct output *o, struct streamer *s, const struct stream_target *target,
@@ -70,8 +70,8 @@ void output_release(struct output *o);
 
 /* One event; text that is no JSON value becomes a JSON string. Waits for room; should_stop is
  * asked meanwhile. -ECANCELED when it says so, the code of the failure once the output failed. */
-int output_emit(struct output *o, struct slice text, bool (*should_stop)(void *ctx), void *ctx)
-    warn_unused_result;
+int output_emit(struct output *o, struct slice text, bool (*should_stop)(void *ctx),
+                void *ctx) warn_unused_result;
 
 /* Waits until everything emitted is in Redis or has failed, at most until the deadline. 0 or the
  * failure; -ETIMEDOUT. After this no streamer touches the output. */

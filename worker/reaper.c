@@ -69,8 +69,8 @@ static int recover_one(struct reaper *r, struct redis_conn *conn, const char *id
         buried = 0;
         if (!heartbeat_calm(r->heartbeat))
             return 0;
-        int rc = store_recover(r->store, conn, identity, heartbeat_calm_until(r->heartbeat), &got,
-                               err);
+        int rc =
+            store_recover(r->store, conn, identity, heartbeat_calm_until(r->heartbeat), &got, err);
         if (rc != 0)
             return rc;
         moved += got.moved;
@@ -160,7 +160,8 @@ static int begin_trial(struct reaper *r, struct redis_conn *conn, struct err *er
 /* Looks with each sweep; sooner after a trial, as there may be more. */
 static bool may_begin_trial(struct reaper *r, bool swept)
 {
-    return (swept || r->trial_seq != 0) && dispatch_is_open(r->dispatch) && heartbeat_calm(r->heartbeat) &&
+    return (swept || r->trial_seq != 0) && dispatch_is_open(r->dispatch) &&
+           heartbeat_calm(r->heartbeat) &&
            (r->trial_seq == 0 || !inflight_has(r->inflight, r->trial_seq));
 }
 
@@ -198,8 +199,8 @@ static void adopt(struct reaper *r, const struct claim_entry *entry, struct repl
         live += !store_is_tombstone(reply_str(reply_at(elements, i)));
     struct claim *claim = NULL;
     if (live > 0)
-        claim = claim_new(entry->seq, heartbeat_generation(r->heartbeat), entry->queue, live,
-                          elements);
+        claim =
+            claim_new(entry->seq, heartbeat_generation(r->heartbeat), entry->queue, live, elements);
     if (!claim) {
         inflight_end(r->inflight, entry->seq);
         reply_free(elements);
@@ -297,8 +298,7 @@ static int64_t tick(void *ctx)
         return AFTER_ERROR_MS;
     }
     if (due)
-        r->next_sweep_ns =
-            clock_deadline_ms(SWEEP_MS + (int64_t)random_below(SWEEP_JITTER_MS));
+        r->next_sweep_ns = clock_deadline_ms(SWEEP_MS + (int64_t)random_below(SWEEP_JITTER_MS));
     return SWEEP_MS / 4;
 }
 

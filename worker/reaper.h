@@ -47,7 +47,7 @@ struct reaper {
     atomic_bool reconcile; /* asked for */
     /* the ticker's own: */
     int64_t next_sweep_ns;
-    uint64_t trial_seq; /* the claim of the last job on trial; 0: there was none */
+    uint64_t trial_seq;   /* the claim of the last job on trial; 0: there was none */
     struct doubt *doubts; /* unknown empty claims, since when */
     size_t ndoubts;
     atomic_uint_fast64_t recovered, buried, adopted;

@@ -26,12 +26,12 @@ struct run {
     struct tally_entry *tally;
     int64_t started_ns; /* monotonic, as is the next */
     int64_t ended_ns;
-    double started_at;  /* Redis' time */
+    double started_at; /* Redis' time */
     bool tracked;
     int64_t ttl_s;
-    bool given_back;  /* guarded by the slot's mutex */
-    int stop_fd;      /* guarded by the slot's mutex; -1 until a handler asked for it */
-    atomic_int stop;  /* enum run_stop */
+    bool given_back; /* guarded by the slot's mutex */
+    int stop_fd;     /* guarded by the slot's mutex; -1 until a handler asked for it */
+    atomic_int stop; /* enum run_stop */
 };
 
 extern const struct run_ops run_ops;

@@ -117,8 +117,8 @@ static int prepare(struct runner *r, struct run *run, struct job *job, struct co
         .args = e->args,
         .attempt = envelope_attempt(e),
         .timeout_ms = (int64_t)(timeout_s * 1000),
-        .deadline_ns = timeout_s > 0 ? run->started_ns + (int64_t)(timeout_s * (double)NS_PER_S)
-                                     : CLOCK_NEVER,
+        .deadline_ns =
+            timeout_s > 0 ? run->started_ns + (int64_t)(timeout_s * (double)NS_PER_S) : CLOCK_NEVER,
         .traceparent = e->traceparent,
     };
     run->tracked = e->track || (hc && hc->track);
@@ -172,7 +172,8 @@ static void end_run(struct runner *r, struct run *run, struct job *job, struct o
         return;
     }
     struct settlement *end = NULL;
-    enum ending ending = ending_plan(run, out, heartbeat_redis_at(r->heartbeat, run->ended_ns), &end);
+    enum ending ending =
+        ending_plan(run, out, heartbeat_redis_at(r->heartbeat, run->ended_ns), &end);
     struct log_field queue = log_str("queue", run->shown.queue);
     struct log_field error = log_slice("error", buf_slice(&out->message));
     struct log_field attempt = log_int("attempt", run->shown.attempt);
@@ -264,7 +265,7 @@ int64_t runner_run(struct runner *r, int slot, struct job *job)
                  heartbeat_wait_fresh(r->heartbeat, CLOCK_NEVER);
     if (!fresh || job->claim->generation != heartbeat_generation(r->heartbeat)) {
         job_log(LOG_WARN, "a claimed job was not started: the lease had lapsed", job);
-        settler_abandon(r->settler, job);
+        settler_give_back(r->settler, job); /* fenced: what others were given stays with them */
         return 0;
     }
     int64_t took_ns = 0;

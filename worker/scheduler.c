@@ -7,7 +7,6 @@
 enum { POLL_MAX_MS = 2500, POLL_MIN_MS = 2, AFTER_ERROR_MS = 1000, TAKE_MS = 2000 };
 enum { STUCK_MAX = 10000 }; /* entries without a way that are passed over to reach others */
 
-
 static const char *const set_names[DUE_SETS] = {
     [DUE_SCHEDULE] = "schedule",
     [DUE_RETRY] = "retry",

@@ -10,9 +10,11 @@
 #define PARK_NS   (5 * NS_PER_S)
 #define TAKE_NS   (2 * NS_PER_S) /* the thread's wait at the gate before it looks up again */
 
+/* An ack that may be counted with its claim. Not after an ambiguous try: it may have been counted
+ * alone by that. */
 static bool is_plain_ack(const struct job *job)
 {
-    return !job->end || (job->end->ack && !job->end->record);
+    return !job->ambiguous && (!job->end || (job->end->ack && !job->end->record));
 }
 
 /* ---- the list ---- */

@@ -40,16 +40,16 @@ struct settler {
 
     struct mutex mutex;
     /* guards: up to the blank line */
-    struct cond wake;   /* the thread: work came, or stopping */
+    struct cond wake;    /* the thread: work came, or stopping */
     struct cond settled; /* pending became empty */
     struct job *head, *tail;
-    unsigned pending;   /* listed + under way */
-    int64_t oldest_ns;  /* when the list became non-empty */
+    unsigned pending;      /* listed + under way */
+    int64_t oldest_ns;     /* when the list became non-empty */
     int64_t not_before_ns; /* after a failure */
-    struct job *parked; /* wrong type: tried again at parked_until_ns */
+    struct job *parked;    /* wrong type: tried again at parked_until_ns */
     int64_t parked_until_ns;
     bool under_way;
-    bool dozing;        /* the thread waits without a deadline */
+    bool dozing; /* the thread waits without a deadline */
     bool stopping;
 
     /* the turn's owner alone */

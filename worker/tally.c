@@ -3,15 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char other[] = "_other";
+#define OTHER "_other"
 
 void tally_init(struct tally *t)
 {
     memset(t, 0, sizeof *t);
     mutex_init(&t->mutex);
-    t->rest_queue.name = other;
+    t->rest_queue.name = OTHER;
     t->rest.queue = &t->rest_queue;
-    t->rest.klass = other;
+    t->rest.klass = OTHER;
 }
 
 void tally_release(struct tally *t)
@@ -38,8 +38,8 @@ static uint64_t mix(uint64_t hash, const char *text)
         hash = (hash ^ word) * factor;
         hash ^= hash >> 32;
     }
-    for (word = 0; n > 0; n--)
-        word = word << 8 | (unsigned char)*text++;
+    for (word = 0; *text; text++)
+        word = word << 8 | (unsigned char)*text;
     hash = (hash ^ word) * factor;
     return hash ^ hash >> 32;
 }
@@ -130,7 +130,7 @@ static struct tally_entry *add(struct tally *t, const char *queue, const char *k
             atomic_fetch_add(&t->npairs, 1);
     }
     if (!e)
-        e = entry_locked(t, queue, other);
+        e = entry_locked(t, queue, OTHER);
     if (!e) {
         e = &t->rest;
         if (!t->rest_listed) {
@@ -147,6 +147,6 @@ struct tally_entry *tally_find(struct tally *t, const char *queue, const char *k
 {
     struct tally_entry *e = look_up(t, queue, klass);
     if (!e && atomic_load_explicit(&t->npairs, memory_order_relaxed) >= TALLY_PAIRS_MAX)
-        e = look_up(t, queue, other); /* without the mutex for those that come on top, too */
+        e = look_up(t, queue, OTHER); /* without the mutex for those that come on top, too */
     return e ? e : add(t, queue, klass);
 }

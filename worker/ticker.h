@@ -24,8 +24,8 @@ struct ticker {
     bool stopping;
 };
 
-int ticker_start(struct ticker *t, const char *name, int64_t (*tick)(void *), void *ctx)
-    warn_unused_result;
+int ticker_start(struct ticker *t, const char *name, int64_t (*tick)(void *),
+                 void *ctx) warn_unused_result;
 void ticker_wake(struct ticker *t);
 void ticker_stop(struct ticker *t); /* waits for a tick under way */
 

@@ -13,7 +13,7 @@
 enum { POLL_MS = 100, OUTAGE_MS = 1000, ASK_AHEAD_MAX = 4 };
 #define PAUSED_CHECK_NS (1 * NS_PER_S)
 #define WRONG_CHECK_NS  (5 * NS_PER_S)
-#define OVERDUE_NS         (2 * NS_PER_S) /* a wait that is this much overdue is a dead connection */
+#define OVERDUE_NS      (2 * NS_PER_S) /* a wait that is this much overdue is a dead connection */
 
 struct wait_slot {
     char *queue;
@@ -23,10 +23,10 @@ struct wait_slot {
     uint64_t generation;
     bool armed;
     bool paused;
-    int64_t overdue_ns;    /* while armed */
-    int64_t ghost_id;      /* a lost client, which may be waiting … */
+    int64_t overdue_ns;     /* while armed */
+    int64_t ghost_id;       /* a lost client, which may be waiting … */
     int64_t ghost_until_ns; /* … until then; 0: there is none */
-    int64_t not_before_ns; /* paused, or the key is no list */
+    int64_t not_before_ns;  /* paused, or the key is no list */
 };
 
 void waker_notify(void *waker)
@@ -167,7 +167,8 @@ static int arm(struct waker *w, struct wait_slot *slot)
     double seconds = heartbeat_wait_seconds(w->heartbeat);
     slot->armed = true; /* even when sending fails: the server may have it all the same */
     slot->overdue_ns = now + (int64_t)(seconds * (double)NS_PER_S) + OVERDUE_NS;
-    if (store_wait_send(w->store, slot->conn, slot->seq, slot->queue, seconds, asks_ahead(w)) != 0) {
+    if (store_wait_send(w->store, slot->conn, slot->seq, slot->queue, seconds, asks_ahead(w)) !=
+        0) {
         break_slot(w, slot, "the connection is gone");
         return -ENOTCONN;
     }

@@ -48,7 +48,7 @@ struct waker {
     uint64_t conf_version;
     struct wait_slot *slots;
     int nslots;
-    bool more_queues; /* than slots */
+    bool more_queues;        /* than slots */
     int64_t ghosts_until_ns; /* of slots that are closed */
     atomic_uint_fast64_t landed;
 };

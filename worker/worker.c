@@ -18,10 +18,10 @@
 
 enum {
     NONCE_BYTES = 6,
-    FLUSH_MS = 5000,      /* for the acks of finished jobs, at the end */
-    GIVE_BACK_MS = 5000,  /* for the script that returns what is left */
-    GRACE_MS = 3000,      /* for handlers that were told to stop */
-    AT_ONCE_MS = 500,     /* for each of these, when asked to hurry */
+    FLUSH_MS = 5000,     /* for the acks of finished jobs, at the end */
+    GIVE_BACK_MS = 5000, /* for the script that returns what is left */
+    GRACE_MS = 3000,     /* for handlers that were told to stop */
+    AT_ONCE_MS = 500,    /* for each of these, when asked to hurry */
 };
 
 /* ---- making ---- */
@@ -498,7 +498,8 @@ bool worker_finish(struct worker *w, bool at_once)
         heartbeat_stop(&w->heartbeat);
     if (!ended && leased) {
         give_back(w, clock_deadline_ms(at_once ? AT_ONCE_MS : GIVE_BACK_MS));
-        ended = dispatch_wait_idle(&w->dispatch, clock_deadline_ms(at_once ? AT_ONCE_MS : GRACE_MS));
+        ended =
+            dispatch_wait_idle(&w->dispatch, clock_deadline_ms(at_once ? AT_ONCE_MS : GRACE_MS));
     }
     if (!ended) {
         log_warn("handlers do not return; leaving without them");

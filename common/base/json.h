@@ -74,9 +74,6 @@ int json_decode_into(struct slice value, char *ret, size_t *ret_n) warn_unused_r
 int json_decode_int(struct slice value, int64_t *ret) warn_unused_result;
 int json_decode_real(struct slice value, double *ret) warn_unused_result;
 
-/* True when all of the text is UTF-8 as strict as above. */
-bool json_utf8_ok(struct slice text);
-
 /* Appends text as a JSON string. Bytes that are not UTF-8 become U+FFFD, so that the result is
  * always valid JSON; at most max bytes of the text are taken (cut at a character). */
 void json_put_string(struct buf *out, struct slice text, size_t max);

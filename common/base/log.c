@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/json.h"
+#include "base/utf8.h"
 
 /* A value is cut where TEXT_MAX_BYTES are full. What follows is room for its last character or
  * escape, the closing quote and brace and the newline: a line that was cut is still well formed. */
@@ -54,7 +54,7 @@ static size_t character(const char *p, size_t n)
 {
     unsigned char c = (unsigned char)*p;
     size_t length = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-    return length <= n && json_utf8_ok((struct slice){p, length}) ? length : 0;
+    return length <= n && utf8_ok((struct slice){p, length}) ? length : 0;
 }
 
 /* Quoted as JSON; logfmt readers take the same escapes. Control bytes never reach a terminal, and

@@ -99,7 +99,8 @@ const struct setting settings[SETTINGS] = {
 
     {PATH("metrics", "listen"), .env = "SLUICE_METRICS_LISTEN", WORKER,
      FIELD(VALUE_LISTEN, metrics_listen), .preset = "127.0.0.1:9394",
-     .doc = "Where the worker serves /metrics, /livez and /readyz, to whoever reaches it; off: not."},
+     .doc =
+         "Where the worker serves /metrics, /livez and /readyz, to whoever reaches it; off: not."},
 };
 /* clang-format on */
 

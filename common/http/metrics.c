@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "base/json.h"
+#include "base/utf8.h"
 
 enum { BOUND_STEP = 2, US_PER_S = 1000000 };
 
@@ -20,7 +20,7 @@ void metrics_family(struct buf *out, const char *name, enum metrics_type type, c
 
 static void put_escaped(struct buf *out, const char *value)
 {
-    bool utf8 = json_utf8_ok(slice_of(value));
+    bool utf8 = utf8_ok(slice_of(value));
     for (const char *p = value; *p; p++) {
         if (*p == '\n')
             buf_puts(out, "\\n");

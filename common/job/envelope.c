@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/random.h"
+#include "base/utf8.h"
 
 /* The members that Sluice reads, by the length of their names. Everything else is the user's and
  * only passes through. */
@@ -255,7 +256,7 @@ static bool queue_ok(struct slice text)
 bool job_queue_name_ok(const char *name)
 {
     struct slice text = slice_of(name);
-    return queue_ok(text) && json_utf8_ok(text);
+    return queue_ok(text) && utf8_ok(text);
 }
 
 static bool traceparent_ok(struct slice text)

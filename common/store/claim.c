@@ -125,8 +125,8 @@ int store_wait_send(const struct store *s, struct redis_conn *c, uint64_t seq, c
     return rc;
 }
 
-int store_wait_read(struct redis_conn *c, bool ask_paused, struct reply **ret_job,
-                    bool *ret_paused, struct err *err)
+int store_wait_read(struct redis_conn *c, bool ask_paused, struct reply **ret_job, bool *ret_paused,
+                    struct err *err)
 {
     struct reply *job = NULL, *paused = NULL;
     int rc = redis_conn_read(c, &job, err);

@@ -15,11 +15,11 @@
 #include "store/store.h"
 
 struct claim_request {
-    uint64_t seq;               /* never used before by this identity */
-    unsigned want;              /* 1..1000 jobs */
-    int64_t max_bytes;          /* of payload, one job at least */
-    int64_t max_payload;        /* larger elements go to dead, unread */
-    const char *const *queues;  /* names in the order to look at */
+    uint64_t seq;              /* never used before by this identity */
+    unsigned want;             /* 1..1000 jobs */
+    int64_t max_bytes;         /* of payload, one job at least */
+    int64_t max_payload;       /* larger elements go to dead, unread */
+    const char *const *queues; /* names in the order to look at */
     int nqueues;
     bool trial; /* of their lists of jobs that are on trial (lua/recover.lua), not of the queues */
 };
@@ -55,8 +55,8 @@ int store_wait_send(const struct store *s, struct redis_conn *c, uint64_t seq, c
                     double timeout_s, bool ask_paused) warn_unused_result;
 /* *ret_job: the reply with the payload, NULL when the wait ended empty. *ret_paused is only set
  * when asked. */
-int store_wait_read(struct redis_conn *c, bool ask_paused, struct reply **ret_job,
-                    bool *ret_paused, struct err *err) warn_unused_result;
+int store_wait_read(struct redis_conn *c, bool ask_paused, struct reply **ret_job, bool *ret_paused,
+                    struct err *err) warn_unused_result;
 
 int store_is_paused(const struct store *s, struct redis_conn *c, const char *queue,
                     bool *ret_paused, struct err *err) warn_unused_result;
@@ -76,7 +76,7 @@ int store_claim_read(const struct store *s, struct redis_conn *c, uint64_t seq,
 bool store_is_tombstone(struct slice element);
 
 /* Takes an empty claim out of the registry; harmless when jobs are in it (nothing happens). */
-int store_claim_forget(const struct store *s, struct redis_conn *c, uint64_t seq, struct err *err)
-    warn_unused_result;
+int store_claim_forget(const struct store *s, struct redis_conn *c, uint64_t seq,
+                       struct err *err) warn_unused_result;
 
 #endif

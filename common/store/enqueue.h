@@ -15,8 +15,8 @@
 /* Pushes n payloads to one queue, in order: the first is the first to run. *ret_length: the
  * queue's length afterwards; may be NULL. -EMEDIUMTYPE when the key is no list (nothing pushed). */
 int store_push(const struct store *s, struct redis_conn *c, const char *queue,
-               const struct slice *payloads, size_t n, int64_t *ret_length, struct err *err)
-    warn_unused_result;
+               const struct slice *payloads, size_t n, int64_t *ret_length,
+               struct err *err) warn_unused_result;
 
 /* Puts n payloads into `schedule`, due at the Unix times in due (Redis' clock). */
 int store_schedule(const struct store *s, struct redis_conn *c, const struct slice *payloads,

@@ -108,7 +108,8 @@ int store_time(struct redis_conn *c, double *ret_now, struct err *err)
     struct reply *reply = NULL;
     int rc = redis_callf(c, &reply, err, "TIME");
     if (rc == 0) {
-        *ret_now = (double)reply_int(reply_at(reply, 0)) + (double)reply_int(reply_at(reply, 1)) / 1e6;
+        *ret_now =
+            (double)reply_int(reply_at(reply, 0)) + (double)reply_int(reply_at(reply, 1)) / 1e6;
         reply_free(reply);
     }
     return rc;

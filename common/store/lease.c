@@ -23,8 +23,8 @@ int store_lease_renew(const struct store *s, struct redis_conn *c, int64_t lease
         *ret = (struct lease_state){
             .was_alive = reply_int(reply_at(reply, 0)) == 1,
             .claims = (uint64_t)reply_int(reply_at(reply, 1)),
-            .now = (double)reply_int(reply_at(reply, 2)) +
-                   (double)reply_int(reply_at(reply, 3)) / 1e6,
+            .now =
+                (double)reply_int(reply_at(reply, 2)) + (double)reply_int(reply_at(reply, 3)) / 1e6,
         };
     reply_free(reply);
     script_call_release(&call);

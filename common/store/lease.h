@@ -53,7 +53,7 @@ struct recovered {
     struct reply *reply; /* owner frees */
     enum recover_state state;
     uint64_t moved;
-    size_t nwrong;    /* queues whose key is no list: their jobs stay where they are */
+    size_t nwrong; /* queues whose key is no list: their jobs stay where they are */
     size_t nsuspects;
 };
 

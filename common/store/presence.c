@@ -122,9 +122,9 @@ static int send_all(const struct store *s, struct redis_conn *c, const struct pr
     if (rc == 0)
         rc = send_text(c, cmd, "SADD", s->key[KEY_PROCESSES], s->identity);
     if (rc == 0)
-        rc = send_text(c, cmd, "HSET", self, "info", p->info, "busy", num[0], "beat", num[1], "rtt_us",
-                  num[2], "quiet", p->quiet ? "true" : "false", "rss", num[3], "concurrency",
-                  num[4]);
+        rc = send_text(c, cmd, "HSET", self, "info", p->info, "busy", num[0], "beat", num[1],
+                       "rtt_us", num[2], "quiet", p->quiet ? "true" : "false", "rss", num[3],
+                       "concurrency", num[4]);
     if (rc == 0)
         rc = send_text(c, cmd, "EXPIRE", self, num[5]);
     if (rc == 0)

@@ -13,8 +13,8 @@ static const enum key set_keys[DUE_SETS] = {
     [DUE_RETRY] = KEY_RETRY,
 };
 
-int store_next_due(const struct store *s, struct redis_conn *c, double now,
-                   double ret_in[DUE_SETS], struct err *err)
+int store_next_due(const struct store *s, struct redis_conn *c, double now, double ret_in[DUE_SETS],
+                   struct err *err)
 {
     struct command cmd = {0};
     int rc = 0;

@@ -14,17 +14,17 @@
 enum due_set { DUE_SCHEDULE, DUE_RETRY, DUE_SETS };
 
 struct promotion {
-    uint64_t moved;      /* to queues */
-    uint64_t buried;     /* to dead, because they are no jobs */
-    uint64_t stuck;      /* the target key holds another type: still in the set */
-    bool more;           /* there may be more due right now */
-    double next_due_in;  /* seconds until the next entry; < 0 when the set is empty beyond */
+    uint64_t moved;     /* to queues */
+    uint64_t buried;    /* to dead, because they are no jobs */
+    uint64_t stuck;     /* the target key holds another type: still in the set */
+    bool more;          /* there may be more due right now */
+    double next_due_in; /* seconds until the next entry; < 0 when the set is empty beyond */
 };
 
 /* The due times of the first entries of both sets in one round trip: seconds until due by the
  * given time, < 0 when empty. Cheap enough to ask often. */
-int store_next_due(const struct store *s, struct redis_conn *c, double now,
-                   double ret_in[DUE_SETS], struct err *err) warn_unused_result;
+int store_next_due(const struct store *s, struct redis_conn *c, double now, double ret_in[DUE_SETS],
+                   struct err *err) warn_unused_result;
 
 /* Moves at most 100 due entries of one set, after passing over `skip` entries: those found stuck
  * by earlier calls, so that they hold up nobody behind them. -EMEDIUMTYPE when the set's own key

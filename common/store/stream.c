@@ -6,8 +6,8 @@
 #include "scripts.h"
 
 int store_stream_append(const struct store *s, struct redis_conn *c, const struct stream_target *t,
-                        const struct slice *events, size_t n, int64_t before,
-                        int64_t *ret_length, struct err *err)
+                        const struct slice *events, size_t n, int64_t before, int64_t *ret_length,
+                        struct err *err)
 {
     struct script_call call = {0};
     struct command *cmd = &call.cmd;

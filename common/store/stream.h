@@ -16,18 +16,19 @@
 
 struct stream_target {
     const char *jid;
-    uint64_t seq;   /* where the job lies, for the fence */
+    uint64_t seq; /* where the job lies, for the fence */
     unsigned index;
     int64_t ttl_s;
     int64_t max_events;
 };
 
 /* Appends n events, each one JSON value; with n == 0 only asks for the length. before: the length
- * as of the last call for this job, -1 at the first. *ret_length: events in the stream now. -ESTALE when the
- * job is no longer ours, -EFBIG when the stream is full, -EMEDIUMTYPE when its key is no list. */
+ * as of the last call for this job, -1 at the first. *ret_length: events in the stream now. -ESTALE
+ * when the job is no longer ours, -EFBIG when the stream is full, -EMEDIUMTYPE when its key is no
+ * list. */
 int store_stream_append(const struct store *s, struct redis_conn *c, const struct stream_target *t,
-                        const struct slice *events, size_t n, int64_t before,
-                        int64_t *ret_length, struct err *err) warn_unused_result;
+                        const struct slice *events, size_t n, int64_t before, int64_t *ret_length,
+                        struct err *err) warn_unused_result;
 
 /* Writes fields of the job's hash. */
 int store_job_set(const struct store *s, struct redis_conn *c, const char *jid, int64_t ttl_s,

@@ -106,6 +106,16 @@ maybe_unused static void must_stop(struct worker_process *w)
     ck_assert_int_eq(worker_process_stop(w), 0);
 }
 
+/* Each test is a case of its own, so that CK_RUN_CASE can name it. It runs `times` times, with _i
+ * from 0. */
+#define stage_add(suite, test, times)                                                              \
+    do {                                                                                           \
+        TCase *stage_case = tcase_create(#test);                                                   \
+        tcase_set_timeout(stage_case, SLOW * 120);                                                 \
+        tcase_add_loop_test(stage_case, test, 0, times);                                           \
+        suite_add_tcase(suite, stage_case);                                                        \
+    } while (0)
+
 /* --- looking at Redis ---------------------------------------------------------------------- */
 
 /* Keys that match a pattern, without the counters of deliveries, which live on for three days. */

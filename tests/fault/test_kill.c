@@ -162,13 +162,10 @@ END_TEST
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("kill");
-    TCase *t = tcase_create("kill");
-    tcase_set_timeout(t, SLOW * 120);
-    tcase_add_test(t, a_killed_worker_is_recovered);
-    tcase_add_test(t, random_kills_lose_nothing);
-    tcase_add_test(t, equal_payloads_are_not_taken_for_one_poison_pill);
-    tcase_add_test(t, what_a_ghost_takes_is_recovered);
-    tcase_add_test(t, a_ghost_that_outlives_an_orderly_stop_loses_nothing);
-    suite_add_tcase(suite, t);
+    stage_add(suite, a_killed_worker_is_recovered, 1);
+    stage_add(suite, random_kills_lose_nothing, 1);
+    stage_add(suite, equal_payloads_are_not_taken_for_one_poison_pill, 1);
+    stage_add(suite, what_a_ghost_takes_is_recovered, 1);
+    stage_add(suite, a_ghost_that_outlives_an_orderly_stop_loses_nothing, 1);
     return suite;
 }

@@ -104,11 +104,8 @@ END_TEST
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("oracle");
-    TCase *t = tcase_create("oracle");
-    tcase_set_timeout(t, SLOW * 60);
-    tcase_add_test(t, it_catches_a_job_lost_by_a_kill);
-    tcase_add_test(t, it_catches_jobs_lost_by_random_kills);
-    tcase_add_test(t, it_counts_what_was_not_pushed_and_what_ran_twice);
-    suite_add_tcase(suite, t);
+    stage_add(suite, it_catches_a_job_lost_by_a_kill, 1);
+    stage_add(suite, it_catches_jobs_lost_by_random_kills, 1);
+    stage_add(suite, it_counts_what_was_not_pushed_and_what_ran_twice, 1);
     return suite;
 }

@@ -128,12 +128,9 @@ END_TEST
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("pause");
-    TCase *t = tcase_create("pause");
-    tcase_set_timeout(t, SLOW * 120);
-    tcase_add_test(t, who_comes_back_late_writes_nothing);
-    tcase_add_test(t, who_comes_back_late_starts_nothing);
-    tcase_add_loop_test(t, a_pause_of_redis_is_no_death_of_workers, 0, 3);
-    tcase_add_loop_test(t, a_frozen_redis_is_no_death_of_workers, 0, 3);
-    suite_add_tcase(suite, t);
+    stage_add(suite, who_comes_back_late_writes_nothing, 1);
+    stage_add(suite, who_comes_back_late_starts_nothing, 1);
+    stage_add(suite, a_pause_of_redis_is_no_death_of_workers, 3);
+    stage_add(suite, a_frozen_redis_is_no_death_of_workers, 3);
     return suite;
 }

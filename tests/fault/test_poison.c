@@ -81,10 +81,7 @@ END_TEST
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("poison");
-    TCase *t = tcase_create("poison");
-    tcase_set_timeout(t, SLOW * 120);
-    tcase_add_test(t, a_poison_pill_is_buried_and_its_neighbours_live);
-    tcase_add_test(t, a_poison_pill_in_a_stream_takes_nobody_along);
-    suite_add_tcase(suite, t);
+    stage_add(suite, a_poison_pill_is_buried_and_its_neighbours_live, 1);
+    stage_add(suite, a_poison_pill_in_a_stream_takes_nobody_along, 1);
     return suite;
 }

@@ -196,14 +196,11 @@ END_TEST
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("stop");
-    TCase *t = tcase_create("stop");
-    tcase_set_timeout(t, SLOW * 120);
-    tcase_add_test(t, stops_at_random_instants_lose_and_repeat_nothing);
-    tcase_add_test(t, an_idle_worker_stops_at_once);
-    tcase_add_test(t, jobs_that_end_in_time_are_done_once);
-    tcase_add_loop_test(t, what_runs_at_the_deadline_is_given_back, 0, 2);
-    tcase_add_loop_test(t, a_second_term_hurries, 0, 2);
-    tcase_add_loop_test(t, a_child_that_ignores_term_is_gone_with_its_group, 0, 2);
-    suite_add_tcase(suite, t);
+    stage_add(suite, stops_at_random_instants_lose_and_repeat_nothing, 1);
+    stage_add(suite, an_idle_worker_stops_at_once, 1);
+    stage_add(suite, jobs_that_end_in_time_are_done_once, 1);
+    stage_add(suite, what_runs_at_the_deadline_is_given_back, 2);
+    stage_add(suite, a_second_term_hurries, 2);
+    stage_add(suite, a_child_that_ignores_term_is_gone_with_its_group, 2);
     return suite;
 }

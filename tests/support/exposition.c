@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/utf8.h"
 
 enum { NAME_MAX_BYTES = 128, SERIES_MAX = 4096 };
 
@@ -112,7 +113,7 @@ static const char *read_labels(struct reader *r, const char *p, char *labels, ch
                 must(r, *p == '\\' || *p == '"' || *p == 'n');
             }
         }
-        must(r, json_utf8_ok((struct slice){value, (size_t)(p - value)}));
+        must(r, utf8_ok((struct slice){value, (size_t)(p - value)}));
         if (strcmp(name, "le") == 0)
             (void)snprintf(le, 64, "%.*s", (int)(p - value), value);
         else
@@ -127,10 +128,9 @@ static const char *read_labels(struct reader *r, const char *p, char *labels, ch
 static void read_bucket(struct reader *r, const char *labels, const char *le, double value)
 {
     struct buckets *b = &r->buckets;
-    char *end;
-    must(r, le[0]);
-    double bound = strcmp(le, "+Inf") == 0 ? INFINITY : strtod(le, &end);
-    must(r, isinf(bound) || *end == '\0');
+    char *end = NULL;
+    double bound = strtod(le, &end); /* knows +Inf, too */
+    must(r, end != le && *end == '\0');
     if (!b->open) {
         *b = (struct buckets){.open = true, .bound = -1};
         memcpy(b->labels, labels, sizeof b->labels);

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "base/utf8.h"
 #include "base/thread.h"
 #include "support/support.h"
 
@@ -175,7 +176,7 @@ START_TEST(long_lines_stay_well_formed)
                 enum json_type type;
                 if (format == LOG_JSON)
                     ck_assert_int_eq(json_scan(slice_of(line), &type, NULL, NULL, NULL), 0);
-                ck_assert(json_utf8_ok(slice_of(line)));
+                ck_assert(utf8_ok(slice_of(line)));
                 free(line);
             }
             buf_release(&value);
