@@ -1,25 +1,12 @@
 #include "worker/beacon.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/process.h"
 
 enum { LOOK_MS = 1000, BEAT_MS = 5000, IDLE_BEAT_MS = 10000, TAKE_MS = 2000 };
-
-static int64_t rss_kb(void)
-{
-    long pages = 0;
-    FILE *f = fopen("/proc/self/statm", "re");
-    if (f) {
-        if (fscanf(f, "%*s %ld", &pages) != 1)
-            pages = 0;
-        (void)fclose(f);
-    }
-    return (int64_t)pages * (sysconf(_SC_PAGESIZE) / 1024);
-}
 
 /* Follows the settings: the constant part, and the names in `queues`. */
 static int follow_conf(struct beacon *b, struct redis_conn *conn, struct conf *conf,
@@ -64,7 +51,7 @@ static int report(struct beacon *b, struct redis_conn *conn, struct conf *conf,
         .busy = n,
         .quiet = b->quiet,
         .rtt_us = b->rtt_us,
-        .rss_kb = rss_kb(),
+        .rss_kb = process_rss_kb(),
         .now = heartbeat_redis_now(b->heartbeat),
         .jobs = jobs,
         .njobs = n,

@@ -32,9 +32,9 @@ static void dump_work(struct worker *w)
              log_int("claiming", d.claimers), log_str("open", d.open ? "yes" : "no"),
              log_str("queues", d.dry ? "dry" : "may hold jobs"),
              log_real("mean_job_us", d.mean_ns < 0 ? 0 : d.mean_ns / 1000));
-    log_info("state: jobs", log_int("done", (int64_t)atomic_load(&w->runner.done)),
-             log_int("failed", (int64_t)atomic_load(&w->runner.failed)),
-             log_int("dead", (int64_t)atomic_load(&w->runner.dead)),
+    log_info("state: jobs", log_int("done", (int64_t)tally_total(&w->tally, TALLY_DONE)),
+             log_int("failed", (int64_t)tally_total(&w->tally, TALLY_FAILED)),
+             log_int("dead", (int64_t)tally_total(&w->tally, TALLY_DEAD)),
              log_int("malformed", (int64_t)atomic_load(&w->runner.malformed)),
              log_int("expired", (int64_t)atomic_load(&w->runner.expired)),
              log_int("lost", (int64_t)atomic_load(&w->settler.lost)),

@@ -9,7 +9,9 @@
 #include "base/random.h"
 #include "store/claim.h"
 
-#define TAKE_NS (2 * NS_PER_S) /* wait at the gate before looking up again */
+#define WRONG_SAID_NS (5 * NS_PER_S) /* a broken queue is met by every claim: say it now and then  \
+                                      */
+#define TAKE_NS (2 * NS_PER_S)       /* wait at the gate before looking up again */
 
 static void strict_order(const struct conf *conf, const char **order)
 {
@@ -45,12 +47,26 @@ static int weighted_order(const struct conf *conf, const char **order)
 
 struct wrong {
     const char *const *queues;
+    struct fetcher *f;
+    bool asked, say;
 };
+
+/* Among threads that ask at the same moment one is told yes. */
+static bool time_to_name_wrong(struct fetcher *f)
+{
+    int64_t now = clock_now_ns(), said = atomic_load(&f->wrong_said_ns);
+    return (said == 0 || now - said > WRONG_SAID_NS) &&
+           atomic_compare_exchange_strong(&f->wrong_said_ns, &said, now);
+}
 
 static void warn_wrong_queue(void *ctx, int queue)
 {
-    const struct wrong *w = ctx;
-    log_error("a queue's key is no list: passed over", log_str("queue", w->queues[queue]));
+    struct wrong *w = ctx;
+    if (!w->asked)
+        w->say = time_to_name_wrong(w->f);
+    w->asked = true;
+    if (w->say)
+        log_error("a queue's key is no list: passed over", log_str("queue", w->queues[queue]));
 }
 
 static struct claim *make_claim(struct fetcher *f, const struct claim_request *r,
@@ -80,7 +96,7 @@ static int round_trip(struct fetcher *f, struct redis_conn *conn, const struct c
         settler_applied(f->settler, settled, err->text);
     if (rc != 0)
         return rc;
-    claimed_wrong_queues(&claimed, warn_wrong_queue, &(struct wrong){r->queues});
+    claimed_wrong_queues(&claimed, warn_wrong_queue, &(struct wrong){r->queues, .f = f});
     if (claimed.oversize > 0) {
         atomic_fetch_add(&f->oversize, (uint64_t)claimed.oversize);
         log_error("jobs larger than max_payload were moved to dead",

@@ -29,7 +29,8 @@ struct fetcher {
     struct live *live;
     void (*lost_reply)(void *ctx); /* a claim may exist that we do not know of */
     void *lost_reply_ctx;
-    atomic_uint failures; /* in a row, for the back-off */
+    atomic_uint failures;              /* in a row, for the back-off */
+    atomic_int_fast64_t wrong_said_ns; /* when queues of the wrong type were last named */
     atomic_uint_fast64_t claims, claimed, oversize;
 };
 

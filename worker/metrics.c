@@ -1,9 +1,8 @@
 #include "worker/metrics.h"
 
-#include <stdio.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
+#include "base/process.h"
 #include "handlers/child.h"
 #include "http/metrics.h"
 #include "worker/parts.h"
@@ -166,18 +165,6 @@ static double seconds_of(struct timeval t)
     return (double)t.tv_sec + (double)t.tv_usec / 1e6;
 }
 
-static double resident_bytes(void)
-{
-    long pages = 0;
-    FILE *f = fopen("/proc/self/statm", "re");
-    if (f) {
-        if (fscanf(f, "%*s %ld", &pages) != 1)
-            pages = 0;
-        (void)fclose(f); /* only read */
-    }
-    return (double)pages * (double)sysconf(_SC_PAGESIZE);
-}
-
 static void put_process(struct buf *out, const struct worker *w)
 {
     struct rusage used = {0};
@@ -186,7 +173,8 @@ static void put_process(struct buf *out, const struct worker *w)
     metrics_put(out, "sluice_build_info", metrics_labels({"version", SLUICE_VERSION}), 1);
     metrics_counter(out, "process_cpu_seconds_total", "Processor time, of users and the system.",
                     seconds_of(used.ru_utime) + seconds_of(used.ru_stime));
-    metrics_gauge(out, "process_resident_memory_bytes", "Memory in use.", resident_bytes());
+    metrics_gauge(out, "process_resident_memory_bytes", "Memory in use.",
+                  (double)process_rss_kb() * 1024);
     metrics_gauge(out, "process_start_time_seconds", "Start, in Unix time.", w->born_at);
 }
 

@@ -179,23 +179,19 @@ static void end_run(struct runner *r, struct run *run, struct job *job, struct o
     struct log_field attempt = log_int("attempt", run->shown.attempt);
     switch (ending) {
     case ENDING_DONE:
-        atomic_fetch_add_explicit(&r->done, 1, memory_order_relaxed);
         tally_end(run->tally, TALLY_DONE, took_ns);
         log_debug("job done", jid, klass, queue, attempt, log_int("ms", ms));
         break;
     case ENDING_RETRY:
-        atomic_fetch_add(&r->failed, 1);
         tally_end(run->tally, TALLY_FAILED, took_ns);
         log_warn("job failed; it will be retried", jid, klass, queue, attempt, error,
                  log_int("ms", ms), log_real("retry_in_s", end->delay_s));
         break;
     case ENDING_DEAD:
-        atomic_fetch_add(&r->dead, 1);
         tally_end(run->tally, TALLY_DEAD, took_ns);
         log_error("job is dead", jid, klass, queue, attempt, error, log_int("ms", ms));
         break;
     case ENDING_DROPPED:
-        atomic_fetch_add(&r->failed, 1);
         tally_end(run->tally, TALLY_FAILED, took_ns);
         log_error("job failed and is dropped, as it asked for", jid, klass, queue, attempt, error,
                   log_int("ms", ms));

@@ -42,7 +42,7 @@ struct runner {
     struct tally *tally;
     struct slot *slots; /* one per executor thread */
     int nslots;
-    atomic_uint_fast64_t done, failed, dead, malformed, expired;
+    atomic_uint_fast64_t malformed, expired;
 };
 
 int runner_init(struct runner *r, int nslots) warn_unused_result; /* pointers set by the caller */

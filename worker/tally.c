@@ -150,3 +150,12 @@ struct tally_entry *tally_find(struct tally *t, const char *queue, const char *k
         e = look_up(t, queue, OTHER); /* without the mutex for those that come on top, too */
     return e ? e : add(t, queue, klass);
 }
+
+uint64_t tally_total(const struct tally *t, enum tally_outcome outcome)
+{
+    uint64_t total = 0;
+    unsigned n = atomic_load_explicit(&t->nentries, memory_order_acquire);
+    for (unsigned i = 0; i < n; i++)
+        total += histogram_total(&t->entries[i]->duration[outcome]);
+    return total;
+}

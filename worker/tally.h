@@ -63,6 +63,9 @@ void tally_release(struct tally *t);
 /* The entry of a pair, or the one that stands in for it. Never NULL. */
 struct tally_entry *tally_find(struct tally *t, const char *queue, const char *klass);
 
+/* Jobs that ended so, over all queues and classes. */
+uint64_t tally_total(const struct tally *t, enum tally_outcome outcome);
+
 /* A job starts that had waited for so long. */
 static inline void tally_start(struct tally_entry *e, int64_t latency_ns)
 {

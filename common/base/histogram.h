@@ -1,6 +1,6 @@
 /*
  * A histogram of durations in power-of-two buckets of microseconds: bucket i counts values below
- * 2^i µs, the last one all others. 26 buckets reach 33 s, with a relative error of at most 2,
+ * 2^i µs, the last one all others. 32 buckets reach half an hour, with a relative error of at most 2,
  * which is enough to tell "microseconds" from "seconds" at a glance and costs two atomic adds.
  *
  * Threads: add from any thread without a lock; a snapshot is not atomic across buckets.
@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-enum { HISTOGRAM_BUCKETS = 26 };
+enum { HISTOGRAM_BUCKETS = 32 };
 
 struct histogram {
     atomic_uint_fast64_t count[HISTOGRAM_BUCKETS];

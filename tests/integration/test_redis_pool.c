@@ -75,7 +75,7 @@ struct crowd {
     int per_thread; /* operations; 0 = until `stop` */
     const char *command;
     atomic_bool stop;
-    atomic_int done, failed, left;
+    atomic_int begun, done, failed, left;
     struct thread *thread;
     int threads;
 };
@@ -83,6 +83,7 @@ struct crowd {
 static void *crowd_main(void *arg)
 {
     struct crowd *crowd = arg;
+    atomic_fetch_add(&crowd->begun, 1);
     for (int i = 0; crowd->per_thread ? i < crowd->per_thread : !atomic_load(&crowd->stop); i++) {
         struct redis_conn *c = NULL;
         int rc = redis_pool_take(crowd->pool, CLOCK_NEVER, &c, NULL);
@@ -150,9 +151,18 @@ START_TEST(thousands_pass_through_the_gate)
     for (int i = 0; i < RESERVED; i++)
         ck_assert_int_eq(redis_pool_take_private(pool, "wait", &private[i], NULL), 0);
 
+    /* The gate is held shut until all wait before it: so all places are open and the bound is
+     * reached, however slowly threads start. */
+    struct redis_conn *held[PERMITS];
+    for (int i = 0; i < PERMITS; i++)
+        ck_assert_int_eq(redis_pool_take(pool, CLOCK_NEVER, &held[i], NULL), 0);
+
     /* 16 runs of 472 operations each; every operation holds its connection for a while. */
     struct crowd crowd = {.pool = pool, .per_thread = 16, .command = "BLPOP nothing 0.01"};
     crowd_start(&crowd, 472);
+    wait_until(HANG_MS, stats(pool).permits_waiting == 472);
+    for (int i = 0; i < PERMITS; i++)
+        redis_pool_give(pool, held[i]);
     int peak = 0;
     while (atomic_load(&crowd.left) > 0) {
         int n = count_ours(observer);
@@ -170,7 +180,7 @@ START_TEST(thousands_pass_through_the_gate)
     ck_assert_int_eq(s.permits_waiting, 0);
     ck_assert_int_eq(s.connections_peak, CONNECTIONS);
     ck_assert_int_eq(s.connections_in_use, RESERVED);
-    ck_assert_uint_eq(s.takes, 7552);
+    ck_assert_uint_eq(s.takes, 7552 + PERMITS);
     ck_assert_uint_eq(s.connects, CONNECTIONS);
     ck_assert_uint_eq(s.discarded, 0);
     for (int i = 0; i < RESERVED; i++)
@@ -483,7 +493,7 @@ START_TEST(stop_wakes_those_who_wait_for_the_server)
     struct redis_pool *pool = new_pool(&o, 5, 0, 5);
     struct crowd crowd = {.pool = pool, .command = "PING"};
     crowd_start(&crowd, 20);
-    wait_until(HANG_MS, stats(pool).connect_failures >= 3);
+    wait_until(HANG_MS, atomic_load(&crowd.begun) == 20 && stats(pool).connect_failures >= 3);
     redis_pool_stop(pool);
     redis_pool_wait_ready(pool, CLOCK_NEVER);
     crowd_join(&crowd);

@@ -58,6 +58,20 @@ START_TEST(queue_of_the_wrong_type_is_passed_over)
 }
 END_TEST
 
+/* Every claim meets it; the log is not flooded. */
+START_TEST(queue_of_the_wrong_type_is_named_now_and_then)
+{
+    enum { JOBS = 100 };
+    int64_t began_ns = clock_now_ns();
+    break_key("queue:broken");
+    start_worker(settings);
+    for (int i = 0; i < JOBS; i++)
+        check_alive();
+    int64_t seconds = (clock_now_ns() - began_ns) / NS_PER_S;
+    ck_assert_int_le(worker_process_count(&worker, "a queue's key is no list"), 1 + seconds / 5);
+}
+END_TEST
+
 START_TEST(queue_that_breaks_while_the_worker_waits_is_passed_over)
 {
     start_worker(settings);
@@ -200,6 +214,7 @@ Suite *test_suite(void)
     Suite *suite = suite_create("worker and keys of the wrong type");
     TCase *tc = new_case(suite, "wrong types");
     tcase_add_test(tc, queue_of_the_wrong_type_is_passed_over);
+    tcase_add_test(tc, queue_of_the_wrong_type_is_named_now_and_then);
     tcase_add_test(tc, queue_that_breaks_while_the_worker_waits_is_passed_over);
     tcase_add_loop_test(tc, end_with_nowhere_to_go_waits_claimed, 0, 3);
     tcase_add_loop_test(tc, end_with_nowhere_to_go_survives_a_stop, 0, 3);

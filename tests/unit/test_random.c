@@ -128,9 +128,9 @@ START_TEST(histogram_buckets)
         {4000, 3},
         {1000000, 10},
         {1024000, 11},
-        {(INT64_C(1) << 24) * 1000 - 1, 24},
-        {(INT64_C(1) << 24) * 1000, 25},
-        {INT64_MAX, 25},
+        {(INT64_C(1) << 30) * 1000 - 1, 30},
+        {(INT64_C(1) << 30) * 1000, 31},
+        {INT64_MAX, 31},
     };
     uint64_t total = 0;
     static struct histogram h;

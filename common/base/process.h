@@ -1,0 +1,14 @@
+/*
+ * Facts about a process, from /proc.
+ *
+ * Threads: safe from any thread.
+ */
+#ifndef SLUICE_BASE_PROCESS_H
+#define SLUICE_BASE_PROCESS_H
+
+#include <stdint.h>
+
+/* Resident memory of this process in KiB; 0 when /proc does not tell. */
+int64_t process_rss_kb(void);
+
+#endif
