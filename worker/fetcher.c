@@ -9,9 +9,10 @@
 #include "base/random.h"
 #include "store/claim.h"
 
-#define WRONG_SAID_NS (5 * NS_PER_S) /* a broken queue is met by every claim: say it now and then  \
-                                      */
-#define TAKE_NS (2 * NS_PER_S)       /* wait at the gate before looking up again */
+#define WRONG_SAID_NS                                                                              \
+    (5 * NS_PER_S)             /* a broken queue is met by every claim: say it now and then        \
+                                */
+#define TAKE_NS (2 * NS_PER_S) /* wait at the gate before looking up again */
 
 static void strict_order(const struct conf *conf, const char **order)
 {

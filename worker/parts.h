@@ -1,13 +1,14 @@
 /*
- * The parts of a worker, for the files that put them together: worker.c (start and stop), reload.c
- * (settings), dump.c (what a person sees), checks.c (warnings about the server). The parts
- * themselves never include this: each knows only what it was given.
+ * The parts of a worker, for the files that put them together: worker.c and services.c
+ * (making, start), stop.c, reload.c (settings), dump.c (what a person sees), checks.c (warnings
+ * about the server). The parts themselves never include this: each knows only what it was given.
  */
 #ifndef SLUICE_WORKER_PARTS_H
 #define SLUICE_WORKER_PARTS_H
 
 #include "worker/beacon.h"
 #include "worker/dispatch.h"
+#include "worker/executors.h"
 #include "worker/fetcher.h"
 #include "worker/heartbeat.h"
 #include "worker/inflight.h"
@@ -20,14 +21,6 @@
 #include "worker/tally.h"
 #include "worker/waker.h"
 #include "worker/worker.h"
-
-enum { EXECUTORS_MAX = 10000 };
-
-struct executor {
-    struct worker *worker;
-    struct sleeper sleeper;
-    struct thread thread;
-};
 
 struct worker {
     char identity[300];
@@ -48,15 +41,11 @@ struct worker {
     struct beacon beacon;
     struct http_server *http; /* NULL when metrics.listen is off */
 
-    struct executor *executors; /* EXECUTORS_MAX places, most never touched */
-    int nexecutors;             /* started */
-    int started;                /* services that worker_finish() has to stop, in start order */
+    struct executors executors;
+    int started; /* services, in the order of worker/services.h */
     atomic_bool begun_stop;
-    double born_at; /* Unix time */
-    struct err why; /* a service could not start, where it has words for it */
+    double born_at;  /* Unix time */
+    struct err *why; /* while starting: where a service puts its own words */
 };
-
-/* Starts executors until there are n; fewer when the system has no room (a warning). */
-int worker_grow(struct worker *w, int n) warn_unused_result;
 
 #endif

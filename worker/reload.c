@@ -60,7 +60,7 @@ int worker_reload(struct worker *w, struct conf *conf, struct err *err)
     log_setup(conf->log_level, conf->log_format);
     live_swap(&w->live, conf_ref(conf), registry);
     dispatch_set_limit(&w->dispatch, conf->threads);
-    rc = worker_grow(w, conf->threads);
+    rc = executors_grow(&w->executors, conf->threads);
     waker_notify(&w->waker); /* the queues may be others */
     dispatch_suspect(&w->dispatch);
     conf_unref(old);
