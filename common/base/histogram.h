@@ -1,7 +1,7 @@
 /*
  * A histogram of durations in power-of-two buckets of microseconds: bucket i counts values below
- * 2^i µs, the last one all others. 32 buckets reach half an hour, with a relative error of at most 2,
- * which is enough to tell "microseconds" from "seconds" at a glance and costs two atomic adds.
+ * 2^i µs, the last one all others. 32 buckets reach half an hour, with a relative error of at most
+ * 2, which is enough to tell "microseconds" from "seconds" at a glance and costs two atomic adds.
  *
  * Threads: add from any thread without a lock; a snapshot is not atomic across buckets.
  */

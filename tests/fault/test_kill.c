@@ -11,7 +11,9 @@ START_TEST(a_killed_worker_is_recovered)
     struct stage s;
     stage_open(&s, NULL);
     struct worker_process *doomed = stage_worker(&s, 0, (struct role){.threads = JOBS});
-    oracle_push_many(&s.oracle, "default", "\"sleep_ms\":1500", JOBS);
+    char args[32]; /* longer than the second worker needs to start */
+    (void)snprintf(args, sizeof args, "\"sleep_ms\":%d", SLOW * 1500);
+    oracle_push_many(&s.oracle, "default", args, JOBS);
     wait_until(DRAIN_MS, oracle_running(&s.oracle) == JOBS);
     (void)stage_worker(&s, 1, (struct role){.threads = JOBS});
     hold_ms(300); /* into the middle of the jobs */

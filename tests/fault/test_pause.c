@@ -52,11 +52,16 @@ START_TEST(who_comes_back_late_starts_nothing)
     struct stage s;
     stage_open(&s, NULL);
     struct worker_process *late = stage_worker(&s, 0, (struct role){.threads = 2});
-    oracle_push_many(&s.oracle, "default", "", JOBS); /* so short that they are claimed ahead */
-    wait_until(DRAIN_MS, oracle_ended(&s.oracle) > JOBS / 4);
-    worker_process_signal(late, SIGSTOP);
-    size_t claimed = count_claimed(&s);
-    ck_assert_uint_gt(claimed, 2);
+    size_t claimed = 0;
+    for (int tries = 0; claimed <= 2; tries++) { /* it may just have finished all */
+        ck_assert_int_lt(tries, 20);
+        worker_process_signal(late, SIGCONT);
+        size_t before = oracle_ended(&s.oracle);
+        oracle_push_many(&s.oracle, "default", "", JOBS); /* so short that they are claimed ahead */
+        wait_until(DRAIN_MS, oracle_ended(&s.oracle) > before);
+        worker_process_signal(late, SIGSTOP);
+        claimed = count_claimed(&s);
+    }
     (void)stage_worker(&s, 1, (struct role){.threads = 2});
     wait_until(DRAIN_MS, worker_process_said(&s.worker[1], "a worker is dead"));
     worker_process_signal(late, SIGCONT);
@@ -72,13 +77,15 @@ START_TEST(who_comes_back_late_starts_nothing)
 END_TEST
 
 /* Two workers with jobs that run, and jobs that come and go. */
-static void open_with_load(struct stage *s, int jobs)
+static void open_with_load(struct stage *s, int jobs, int64_t pause_ms)
 {
+    char args[32]; /* across the pause */
+    (void)snprintf(args, sizeof args, "\"sleep_ms\":%lld", (long long)pause_ms + 1000);
     stage_open(s, NULL);
     (void)stage_worker(s, 0, (struct role){.threads = jobs});
     (void)stage_worker(s, 1, (struct role){.threads = jobs});
     hold_ms((LEASE_S + 1) * 1000); /* calm: only then does a worker recover others */
-    oracle_push_many(&s->oracle, "default", "\"sleep_ms\":6000", jobs);
+    oracle_push_many(&s->oracle, "default", args, jobs);
     wait_until(DRAIN_MS, oracle_running(&s->oracle) == (size_t)jobs);
     oracle_push_many(&s->oracle, "default", "\"sleep_ms\":20", jobs);
 }
@@ -103,7 +110,7 @@ START_TEST(a_pause_of_redis_is_no_death_of_workers)
     int64_t pause_ms = lengths_ms[_i];
     struct stage s;
     char title[64];
-    open_with_load(&s, 6);
+    open_with_load(&s, 6, pause_ms);
     must_do(s.redis, "CLIENT PAUSE %d ALL", (int)pause_ms);
     hold_ms(pause_ms);
     (void)snprintf(title, sizeof title, "CLIENT PAUSE for %lld ms", (long long)pause_ms);
@@ -113,10 +120,10 @@ END_TEST
 
 START_TEST(a_frozen_redis_is_no_death_of_workers)
 {
-    static const int64_t lengths_ms[] = {1200 * LEASE_S, 2000 * LEASE_S, 3500 * LEASE_S};
+    static const int64_t lengths_ms[] = {1200 * LEASE_S, 3500 * LEASE_S};
     struct stage s;
     char title[64];
-    open_with_load(&s, 6);
+    open_with_load(&s, 6, lengths_ms[_i]);
     redis_server_pause(&s.server);
     hold_ms(lengths_ms[_i]);
     redis_server_resume(&s.server);
@@ -131,6 +138,6 @@ Suite *test_suite(void)
     stage_add(suite, who_comes_back_late_writes_nothing, 1);
     stage_add(suite, who_comes_back_late_starts_nothing, 1);
     stage_add(suite, a_pause_of_redis_is_no_death_of_workers, 3);
-    stage_add(suite, a_frozen_redis_is_no_death_of_workers, 3);
+    stage_add(suite, a_frozen_redis_is_no_death_of_workers, 2);
     return suite;
 }

@@ -52,6 +52,7 @@ START_TEST(a_poison_pill_is_buried_and_its_neighbours_live)
     check_pill(&s, pill);
     /* Each death but the last takes all; on its trial the pill is alone. */
     (void)oracle_check(&s.oracle, "poison pill", PILL_RUNS_MAX * THREADS);
+    wait_until(DRAIN_MS, nothing_is_left(&s));
     must_stop(&s.worker[0]);
     check_books_are_empty(&s);
     stage_close(&s);
@@ -72,6 +73,7 @@ START_TEST(a_poison_pill_in_a_stream_takes_nobody_along)
     ck_assert_int_eq(deaths, PILL_RUNS_MAX);
     check_pill(&s, pill);
     (void)oracle_check(&s.oracle, "poison pill in a stream", PILL_RUNS_MAX * THREADS);
+    wait_until(DRAIN_MS, nothing_is_left(&s));
     must_stop(&s.worker[0]);
     check_books_are_empty(&s);
     stage_close(&s);

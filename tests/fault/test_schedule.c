@@ -33,10 +33,11 @@ START_TEST(each_due_job_is_pushed_exactly_once)
         kills++;
         stage_cast(&s, i, (struct role){.threads = 1});
     }
-    wait_until(DRAIN_MS, must_int(s.redis, "ZCARD schedule") + must_int(s.redis, "ZCARD retry") == 0);
+    wait_until(DRAIN_MS,
+               must_int(s.redis, "ZCARD schedule") + must_int(s.redis, "ZCARD retry") == 0);
     (void)printf("%d pollers were killed; the queue has %lld of %d jobs\n", kills,
                  (long long)must_int(s.redis, "LLEN queue:elsewhere"), ENTRIES);
-    ck_assert_int_ge(kills, KILLS / 2);
+    ck_assert_int_ge(kills, POLLERS); /* on a slow machine fewer, but each about once */
     ck_assert_int_eq(must_int(s.redis, "LLEN queue:elsewhere"), ENTRIES);
     for (int i = 0; i < POLLERS; i++)
         worker_process_kill(&s.worker[i]);

@@ -43,9 +43,8 @@ START_TEST(a_killed_redis_loses_nothing)
     }
     (void)printf("at work again at most %lld ms after the restart\n", (long long)slowest_ms);
     ck_assert_int_le(slowest_ms, SLOW * 10000);
-    (void)oracle_check(&s.oracle,
-                       _i ? "Redis killed 3 times, fsync always" : "Redis killed 3 times, no fsync",
-                       0);
+    (void)oracle_check(
+        &s.oracle, _i ? "Redis killed 3 times, fsync always" : "Redis killed 3 times, no fsync", 0);
     wait_until(DRAIN_MS, count_claimed(&s) == 0);
     for (int i = 0; i < 2; i++)
         must_stop(&s.worker[i]);
@@ -57,9 +56,8 @@ END_TEST
 /* Row 14: while the file is read, Redis says LOADING. */
 START_TEST(a_loading_redis_is_waited_for)
 {
-    static const char *const extra[] = {"--appendonly",       "yes",     "--enable-debug-command",
-                                        "yes",                "--key-load-delay",
-                                        "2000",               NULL};
+    static const char *const extra[] = {
+        "--appendonly", "yes", "--enable-debug-command", "yes", "--key-load-delay", "2000", NULL};
     enum { KEYS = 1500 }; /* 2 ms each */
     struct redis_server_options o = {.extra = extra};
     struct stage s;

@@ -105,7 +105,9 @@ static void stop_with_long_jobs(bool stubborn, bool second_term)
     stage_open(&s, NULL);
     struct role role = {.threads = JOBS, .shutdown_timeout_s = second_term ? 60 : TIMEOUT_S};
     struct worker_process *w = stage_worker(&s, 0, role);
-    const char *args = stubborn ? "\"sleep_ms\":6000,\"stubborn\":true" : "\"sleep_ms\":6000";
+    char args[64]; /* longer than it may take to stop */
+    (void)snprintf(args, sizeof args, "\"sleep_ms\":%d,\"stubborn\":%s",
+                   SLOW * (stubborn && !second_term ? 5000 : 2500), stubborn ? "true" : "false");
     oracle_push_many(&s.oracle, "default", args, JOBS);
     wait_until(DRAIN_MS, oracle_running(&s.oracle) == JOBS);
     int64_t asked_ns = clock_now_ns();
@@ -151,7 +153,8 @@ static void stop_with_child(bool second_term)
 {
     static const char handlers[] =
         "  - class: child\n"
-        "    exec: [/bin/sh, -c, 'trap \"\" TERM; sh -c \"trap \\\"\\\" TERM; echo \\$\\$ >grandchild; "
+        "    exec: [/bin/sh, -c, 'trap \"\" TERM; sh -c \"trap \\\"\\\" TERM; echo \\$\\$ "
+        ">grandchild; "
         "while :; do sleep 1; done\" & echo $$ >child; while :; do sleep 1; done']\n";
     struct stage s;
     stage_open(&s, NULL);

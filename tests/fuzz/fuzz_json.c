@@ -7,6 +7,7 @@
 #include <cjson/cJSON.h>
 
 #include "base/json.h"
+#include "base/utf8.h"
 
 /* cJSON reads 63 bytes of a number and refuses surrogates that are no pair. Both are legal text
  * and pass our scanner, so they are no finding. */
@@ -47,7 +48,7 @@ static int check_member(void *ctx, const struct json_member *m)
     if (m->type == JSON_STRING) {
         int rc = json_decode_string(m->value, &decoded);
         must(rc == 0 || rc == -EINVAL);
-        must(json_utf8_ok(buf_slice(&decoded)));
+        must(utf8_ok(buf_slice(&decoded)));
         must(!memchr(buf_str(&decoded), '\0', decoded.n));
     } else if (m->type == JSON_NUMBER) {
         int rc = json_decode_real(m->value, &real);
@@ -71,7 +72,7 @@ static void check_writing(struct slice text)
     enum json_type type;
     json_put_string(&json, text, SIZE_MAX);
     must(json_scan(buf_slice(&json), &type, NULL, NULL, NULL) == 0 && type == JSON_STRING);
-    if (json_utf8_ok(text) && text.n > 0 && !memchr(text.p, '\0', text.n)) {
+    if (utf8_ok(text) && text.n > 0 && !memchr(text.p, '\0', text.n)) {
         must(json_decode_string(buf_slice(&json), &back) == 0);
         must(slice_eq(buf_slice(&back), text));
     }

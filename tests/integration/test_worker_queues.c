@@ -167,6 +167,17 @@ START_TEST(more_queues_than_blocking_waits)
 }
 END_TEST
 
+static int64_t blocked_clients(void)
+{
+    static const char field[] = "blocked_clients:";
+    char *text = must_text(redis, "INFO clients");
+    const char *at = strstr(text, field);
+    ck_assert_ptr_nonnull(at);
+    int64_t n = strtoll(at + strlen(field), NULL, 10);
+    free(text);
+    return n;
+}
+
 START_TEST(queue_comes_with_a_reload)
 {
     start_worker("worker: {threads: 2, queues: [a]}\nhandlers:\n" TEST_HANDLER);
@@ -184,6 +195,8 @@ START_TEST(queue_comes_with_a_reload)
     wait_until(HANG_MS, worker_process_count(&worker, "settings reloaded") == 2);
     push_logged("b", "later", 0);
     wait_until(HANG_MS, ran("later") == 2);
+    /* The wait for the queue that is gone ends a moment after the reload. */
+    wait_until(HANG_MS, blocked_clients() == 1);
     push_logged("a", "now", 0);
     push_logged("b", "later", 0);
     wait_until(HANG_MS, ran("later") == 3);

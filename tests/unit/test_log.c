@@ -7,8 +7,8 @@
 
 #include "base/buf.h"
 #include "base/json.h"
-#include "base/utf8.h"
 #include "base/thread.h"
+#include "base/utf8.h"
 #include "support/support.h"
 
 enum { LINE_MAX_BYTES = 8192 };
