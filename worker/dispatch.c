@@ -10,11 +10,13 @@ void dispatch_init(struct dispatch *d, int limit, void (*notify)(void *), void *
         .limit = limit, .suspected = true, .mean_ns = -1, .notify = notify, .notify_ctx = ctx};
     mutex_init(&d->mutex);
     cond_init(&d->idle_cond);
+    cond_init(&d->pause_ends);
 }
 
 void dispatch_release(struct dispatch *d)
 {
     assert(!d->head);
+    cond_release(&d->pause_ends);
     cond_release(&d->idle_cond);
     mutex_release(&d->mutex);
 }
@@ -291,6 +293,7 @@ void dispatch_open(struct dispatch *d, bool open)
 {
     mutex_lock(&d->mutex);
     d->open = open;
+    cond_broadcast(&d->pause_ends);
     if (open) {
         d->suspected = true;
         wake_one_locked(d);
@@ -328,6 +331,7 @@ void dispatch_end(struct dispatch *d)
     mutex_lock(&d->mutex);
     d->open = false;
     d->ended = true;
+    cond_broadcast(&d->pause_ends);
     wake_all_locked(d);
     mutex_unlock(&d->mutex);
 }
@@ -343,13 +347,12 @@ bool dispatch_wait_idle(struct dispatch *d, int64_t deadline_ns)
     return idle;
 }
 
-void dispatch_pause(struct dispatch *d, struct sleeper *self, int64_t ms)
+void dispatch_pause(struct dispatch *d, int64_t ms)
 {
     int64_t deadline = clock_deadline_ms(ms);
     mutex_lock(&d->mutex);
     /* Not on the stack: a pause must not swallow the wake-up of a job that landed. */
-    self->awake = false;
-    while (!d->ended && !self->awake && cond_wait_until(&self->cond, &d->mutex, deadline))
+    while (d->open && !d->ended && cond_wait_until(&d->pause_ends, &d->mutex, deadline))
         ;
     mutex_unlock(&d->mutex);
 }

@@ -62,6 +62,7 @@ struct dispatch {
     bool suspected;            /* the queues may hold jobs */
     double mean_ns;            /* of recent jobs; < 0 before the first */
     struct cond idle_cond;     /* running fell to 0 */
+    struct cond pause_ends;    /* opened, closed or ended */
     void (*notify)(void *ctx); /* the waker: dry, or a thread became free while dry, or surplus */
     void *notify_ctx;
     bool waker_wants_thread;
@@ -113,8 +114,8 @@ void dispatch_end(struct dispatch *d);
 /* Waits until no job runs, none is ready and no claim is under way. False at the deadline. */
 bool dispatch_wait_idle(struct dispatch *d, int64_t deadline_ns);
 
-/* Sleeps up to ms, but wakes up when dispatch ends: the pause of a claimer after an error. */
-void dispatch_pause(struct dispatch *d, struct sleeper *self, int64_t ms);
+/* Sleeps up to ms, but not while claiming is not allowed: the pause of a claimer after an error. */
+void dispatch_pause(struct dispatch *d, int64_t ms);
 
 struct dispatch_stats {
     unsigned ready, running, sleeping, claimers;

@@ -116,14 +116,14 @@ static int round_trip(struct fetcher *f, struct redis_conn *conn, const struct c
     return rc;
 }
 
-static void pause_after(struct fetcher *f, struct sleeper *self, int rc, const struct err *err)
+static void pause_after(struct fetcher *f, int rc, const struct err *err)
 {
     struct backoff backoff = {.base_ms = 50, .cap_ms = 5000};
     backoff.failures = atomic_fetch_add(&f->failures, 1);
     int64_t ms = backoff_next_ms(&backoff);
     log_warn("could not claim jobs; trying again",
              log_str("error", err->text[0] ? err->text : err_phrase(rc)), log_int("pause_ms", ms));
-    dispatch_pause(f->dispatch, self, ms);
+    dispatch_pause(f->dispatch, ms);
 }
 
 void fetcher_claim(struct fetcher *f, struct sleeper *self, unsigned want)
@@ -166,6 +166,6 @@ void fetcher_claim(struct fetcher *f, struct sleeper *self, unsigned want)
     if (rc == 0)
         atomic_store(&f->failures, 0);
     else if (rc != -ECANCELED && rc != -ETIMEDOUT)
-        pause_after(f, self, rc, &err);
+        pause_after(f, rc, &err);
     dispatch_claimed(f->dispatch, self, claim, dry);
 }

@@ -90,7 +90,7 @@ static int recover_one(struct reaper *r, struct redis_conn *conn, const char *id
     atomic_fetch_add(&r->recovered, moved);
     if (state == RECOVER_LATE)
         heartbeat_note_trouble(r->heartbeat);
-    else if (state != RECOVER_ALIVE)
+    else if (moved > 0 || state == RECOVER_DONE)
         log_warn("a worker is dead; its jobs went back to their queues",
                  log_str("worker", identity), log_int("jobs", (int64_t)moved));
     if (moved > 0)
@@ -191,16 +191,32 @@ static void forget_doubt(struct reaper *r, uint64_t seq)
         }
 }
 
-/* A claim whose number is now known again; takes the elements over. */
-static void adopt(struct reaper *r, const struct claim_entry *entry, struct reply *elements)
+static unsigned count_live(const struct reply *elements)
 {
-    unsigned live = 0, at = 0;
+    unsigned live = 0;
     for (size_t i = 0; i < reply_count(elements); i++)
         live += !store_is_tombstone(reply_str(reply_at(elements, i)));
-    struct claim *claim = NULL;
-    if (live > 0)
-        claim =
-            claim_new(entry->seq, heartbeat_generation(r->heartbeat), entry->queue, live, elements);
+    return live;
+}
+
+/* Nothing but tombstones: all of it was settled, only the claim was not dropped. */
+static int drop_settled(struct reaper *r, struct redis_conn *conn, uint64_t seq, struct err *err)
+{
+    struct settle_batch batch = {0};
+    int8_t result;
+    settle_begin(&batch, r->store, NULL, heartbeat_redis_now(r->heartbeat));
+    settle_ack_claim(&batch, seq, 0);
+    int rc = store_settle(conn, &batch, &result, err);
+    settle_release(&batch);
+    return rc;
+}
+
+/* A claim whose number is now known again; takes the elements over, of which some are live. */
+static void adopt(struct reaper *r, const struct claim_entry *entry, struct reply *elements)
+{
+    unsigned live = count_live(elements), at = 0;
+    struct claim *claim =
+        claim_new(entry->seq, heartbeat_generation(r->heartbeat), entry->queue, live, elements);
     if (!claim) {
         inflight_end(r->inflight, entry->seq);
         reply_free(elements);
@@ -226,13 +242,17 @@ static int check_claim(struct reaper *r, struct redis_conn *conn, const struct c
         return 0; /* known */
     struct reply *elements = NULL;
     int rc = store_claim_read(r->store, conn, entry->seq, &elements, err);
-    if (rc == 0 && reply_count(elements) > 0) {
+    if (rc == 0 && count_live(elements) > 0) {
         forget_doubt(r, entry->seq);
         adopt(r, entry, elements);
         return 0;
     }
+    bool settled = reply_count(elements) > 0;
     reply_free(elements);
-    if (rc == 0 && doubt_is_settled(r, entry->seq)) {
+    if (rc == 0 && settled) {
+        rc = drop_settled(r, conn, entry->seq, err);
+        forget_doubt(r, entry->seq);
+    } else if (rc == 0 && doubt_is_settled(r, entry->seq)) {
         rc = store_claim_forget(r->store, conn, entry->seq, err);
         forget_doubt(r, entry->seq);
     }

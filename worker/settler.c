@@ -19,11 +19,13 @@ static bool is_plain_ack(const struct job *job)
 
 /* ---- the list ---- */
 
-/* Only a thread that waits without a deadline needs to be told of new work: in a busy worker, where
- * acks ride on claims, it is not woken a thousand times for nothing. */
+/* The thread is woken only if it would sleep past what is due now: in a busy worker, where acks
+ * ride on claims, it is not woken a thousand times for nothing. */
 static void wake_locked(struct settler *s)
 {
-    s->dozing = false;
+    if (s->under_way || s->sleeps_until_ns <= s->oldest_ns + LINGER_NS)
+        return;
+    s->sleeps_until_ns = 0;
     cond_signal(&s->wake);
 }
 
@@ -41,8 +43,7 @@ static void submit_locked(struct settler *s, struct job *job)
 {
     if (!s->head)
         s->oldest_ns = clock_coarse_ns();
-    if (s->dozing)
-        wake_locked(s);
+    wake_locked(s);
     append_locked(s, job);
     s->pending++;
 }
@@ -245,8 +246,7 @@ void settler_applied(struct settler *s, int rc, const char *error)
     s->under_way = false;
     if (s->head) {
         s->oldest_ns = clock_coarse_ns();
-        if (s->dozing)
-            wake_locked(s);
+        wake_locked(s);
     }
     cond_broadcast(&s->settled);
     mutex_unlock(&s->mutex);
@@ -309,9 +309,9 @@ static void *settler_main(void *arg)
             unpark_locked(s);
         int64_t due = due_locked(s);
         if (now < due) {
-            s->dozing = due == CLOCK_NEVER;
+            s->sleeps_until_ns = due;
             cond_wait_until(&s->wake, &s->mutex, due);
-            s->dozing = false;
+            s->sleeps_until_ns = 0;
             continue;
         }
         mutex_unlock(&s->mutex);

@@ -49,7 +49,7 @@ struct settler {
     struct job *parked;    /* wrong type: tried again at parked_until_ns */
     int64_t parked_until_ns;
     bool under_way;
-    bool dozing; /* the thread waits without a deadline */
+    int64_t sleeps_until_ns; /* the thread; 0 while it is awake */
     bool stopping;
 
     /* the turn's owner alone */

@@ -10,6 +10,7 @@ enum {
     GIVE_BACK_MS = 5000, /* for the script that returns what is left */
     GRACE_MS = 3000,     /* for handlers that were told to stop */
     AT_ONCE_MS = 500,    /* for each of these, when asked to hurry */
+    RETRY_MS = 50,
 };
 
 void worker_begin_stop(struct worker *w)
@@ -42,8 +43,11 @@ static void give_back(struct worker *w, int64_t deadline)
             rc = store_recover(w->store, conn, NULL, 0, &got, &err);
         if (conn)
             redis_pool_give(w->pool, conn);
-        if (rc != 0)
+        if (rc != 0) { /* an error that comes at once must not make a busy loop */
+            struct timespec pause = clock_timespec(RETRY_MS * NS_PER_MS);
+            (void)nanosleep(&pause, NULL);
             continue;
+        }
         moved += got.moved;
         for (size_t i = 0; i < got.nwrong; i++)
             log_error("jobs stay claimed: their queue's key is no list",

@@ -4,10 +4,11 @@
  * Start: pool, heartbeat, streamer, settler, reaper, metrics server, waker, executors, scheduler,
  * beacon. Nothing is claimed before the first lease is held.
  *
- * Stop (worker_stop): no more claims; waits for running jobs until the deadline; then what is left
- * goes back to its queues in one script, handlers are told to stop and get a short grace. Each
- * step has a bound, so a stop ends even when Redis or a handler does not answer; what could not be
- * given back lies in our claims and is recovered by others when the lease has lapsed.
+ * Stop (worker_begin_stop, worker_finish): no more claims; waits for running jobs until the
+ * deadline; then what is left goes back to its queues in one script, handlers are told to stop and
+ * get a short grace. Each step has a bound, so a stop ends even when Redis or a handler does not
+ * answer; what could not be given back lies in our claims and is recovered by others when the lease
+ * has lapsed.
  *
  * Threads: start, stop and reload from the main thread; the others from any.
  */
@@ -26,7 +27,7 @@ int worker_start(struct worker *w, struct err *err) warn_unused_result;
 
 /* The first lease is held: ready for work. */
 bool worker_is_ready(struct worker *w);
-/* Progress, for a watchdog: the heartbeat or the dispatcher moved within the last moments. */
+/* Progress, for a watchdog: the heartbeat thread came round within the last moments. */
 bool worker_is_alive(struct worker *w);
 
 void worker_quiet(struct worker *w);

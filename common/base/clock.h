@@ -1,6 +1,6 @@
 /*
  * Time. Durations and deadlines are monotonic nanoseconds (CLOCK_MONOTONIC), which no clock step
- * moves; due times and leases are Redis' own TIME, which all replicas share (store/clock).
+ * moves; due times and leases are Redis' own TIME, which all replicas share (worker/heartbeat).
  * The local wall clock is used for log lines only.
  *
  * A deadline is an absolute monotonic time; CLOCK_NEVER means without limit.
