@@ -5,6 +5,10 @@
 
 enum { RENEWALS_PER_LEASE = 4, RETRY_MS = 50 };
 
+/* After an outage the living come back one by one: each has renewed its lease within this time, the
+ * longest delay of redis/breaker and a second for the rest. */
+#define RETURN_NS (6 * NS_PER_S)
+
 /* A renewal that takes this part of the lease means that Redis, or we, stood still. */
 static int64_t stall_ns(const struct heartbeat *h)
 {
@@ -154,10 +158,15 @@ double heartbeat_wait_seconds(const struct heartbeat *h)
     return (double)h->lease_ns * 0.6 / (double)NS_PER_S;
 }
 
+static int64_t calm_ns(const struct heartbeat *h)
+{
+    return h->lease_ns > RETURN_NS ? h->lease_ns : RETURN_NS;
+}
+
 bool heartbeat_calm(const struct heartbeat *h)
 {
     return age_at(h, clock_now_ns()) < h->lease_ns / RENEWALS_PER_LEASE + h->lease_ns / 8 &&
-           clock_now_ns() - atomic_load(&h->calm_since_ns) >= h->lease_ns;
+           clock_now_ns() - atomic_load(&h->calm_since_ns) >= calm_ns(h);
 }
 
 double heartbeat_calm_until(const struct heartbeat *h)

@@ -61,7 +61,8 @@ bool heartbeat_wait_fresh(struct heartbeat *h, int64_t deadline_ns);
 /* True when a blocking wait of heartbeat_wait_seconds() may start now. */
 bool heartbeat_may_wait(const struct heartbeat *h);
 double heartbeat_wait_seconds(const struct heartbeat *h);
-/* True when Redis has been without trouble for a full lease and the next renewal is not overdue. */
+/* True when Redis has been without trouble for a full lease, and long enough for every worker to
+ * have come back, and the next renewal is not overdue. */
 bool heartbeat_calm(const struct heartbeat *h);
 /* Redis' time until which calm that was seen now proves that no lease has lapsed by a stall: the
  * last renewals of all workers and this moment lie within one lease. */

@@ -28,6 +28,7 @@ enum {
     LEASE_S = 2,
     SWEEP_MS = 5000, /* the longest pause between two looks for dead workers … */
     TICK_MS = 1000,  /* … and what the ticker adds */
+    CALM_MS = 6000,  /* without trouble, until a worker recovers others */
 };
 
 #define maybe_unused __attribute__((unused))
@@ -58,12 +59,13 @@ maybe_unused static void stage_close(struct stage *s)
     redis_server_free(&s->server);
 }
 
-/* After the server has gone away. */
+/* After the server has gone away; waits while it loads its data. */
 maybe_unused static void stage_reconnect(struct stage *s)
 {
     struct redis_options to = server_options(&s->server);
     redis_conn_free(s->redis);
-    s->redis = must_open(&to);
+    s->redis = NULL;
+    wait_until(DRAIN_MS, redis_conn_open(&to, &s->redis, NULL) == 0);
 }
 
 /* How a worker differs from the usual. */

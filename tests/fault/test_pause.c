@@ -52,13 +52,14 @@ START_TEST(who_comes_back_late_starts_nothing)
     struct stage s;
     stage_open(&s, NULL);
     struct worker_process *late = stage_worker(&s, 0, (struct role){.threads = 2});
+    worker_process_signal(late, SIGTSTP);
+    wait_until(DRAIN_MS, worker_process_said(late, "quiet"));
+    oracle_push_many(&s.oracle, "default", "", JOBS); /* so short that they are claimed ahead */
     size_t claimed = 0;
-    for (int tries = 0; claimed <= 2; tries++) { /* it may just have finished all */
-        ck_assert_int_lt(tries, 20);
+    while (claimed <= 2) { /* a stop between two claims finds none */
+        ck_assert_int_gt(must_int(s.redis, "LLEN queue:default"), 0);
         worker_process_signal(late, SIGCONT);
-        size_t before = oracle_ended(&s.oracle);
-        oracle_push_many(&s.oracle, "default", "", JOBS); /* so short that they are claimed ahead */
-        wait_until(DRAIN_MS, oracle_ended(&s.oracle) > before);
+        hold_ms(5);
         worker_process_signal(late, SIGSTOP);
         claimed = count_claimed(&s);
     }
@@ -84,7 +85,7 @@ static void open_with_load(struct stage *s, int jobs, int64_t pause_ms)
     stage_open(s, NULL);
     (void)stage_worker(s, 0, (struct role){.threads = jobs});
     (void)stage_worker(s, 1, (struct role){.threads = jobs});
-    hold_ms((LEASE_S + 1) * 1000); /* calm: only then does a worker recover others */
+    hold_ms(CALM_MS + TICK_MS); /* only then would they recover each other */
     oracle_push_many(&s->oracle, "default", args, jobs);
     wait_until(DRAIN_MS, oracle_running(&s->oracle) == (size_t)jobs);
     oracle_push_many(&s->oracle, "default", "\"sleep_ms\":20", jobs);
@@ -106,7 +107,7 @@ static void check_nothing_was_recovered(struct stage *s, const char *title)
 /* Row 13. Every lease lapses at once, and nobody is dead. */
 START_TEST(a_pause_of_redis_is_no_death_of_workers)
 {
-    static const int64_t lengths_ms[] = {1000 * LEASE_S, 1500 * LEASE_S, 2500 * LEASE_S};
+    static const int64_t lengths_ms[] = {1000 * LEASE_S, 2500 * LEASE_S};
     int64_t pause_ms = lengths_ms[_i];
     struct stage s;
     char title[64];
@@ -137,7 +138,7 @@ Suite *test_suite(void)
     Suite *suite = suite_create("pause");
     stage_add(suite, who_comes_back_late_writes_nothing, 1);
     stage_add(suite, who_comes_back_late_starts_nothing, 1);
-    stage_add(suite, a_pause_of_redis_is_no_death_of_workers, 3);
+    stage_add(suite, a_pause_of_redis_is_no_death_of_workers, 2);
     stage_add(suite, a_frozen_redis_is_no_death_of_workers, 2);
     return suite;
 }
