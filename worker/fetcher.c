@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "store/claim.h"
+#include "worker/failpoint.h"
 
 #define WRONG_SAID_NS                                                                              \
     (5 * NS_PER_S)             /* a broken queue is met by every claim: say it now and then        \
@@ -92,9 +93,14 @@ static int round_trip(struct fetcher *f, struct redis_conn *conn, const struct c
     int settled = 0;
     uint64_t generation = heartbeat_generation(f->heartbeat);
     const struct settle_batch *batch = settler_take(f->settler);
-    int rc = store_claim(f->store, conn, r, batch, &settled, f->settler->results, &claimed, err);
     if (batch)
+        failpoint("before-ack");
+    int rc = store_claim(f->store, conn, r, batch, &settled, f->settler->results, &claimed, err);
+    if (batch) {
+        if (settled == 0)
+            failpoint("after-ack");
         settler_applied(f->settler, settled, err->text);
+    }
     if (rc != 0)
         return rc;
     claimed_wrong_queues(&claimed, warn_wrong_queue, &(struct wrong){r->queues, .f = f});
@@ -106,6 +112,7 @@ static int round_trip(struct fetcher *f, struct redis_conn *conn, const struct c
     if (claimed.no_lease)
         rc = -ESTALE;
     if (rc == 0 && claimed.queue >= 0) {
+        failpoint("claimed");
         *ret_claim = make_claim(f, r, &claimed, generation);
         if (!*ret_claim)
             rc = err_set(err, -ENOMEM, "no memory for a claim; its jobs are adopted later");

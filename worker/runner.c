@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "job/envelope.h"
 #include "worker/ending.h"
+#include "worker/failpoint.h"
 #include "worker/run.h"
 
 #define START_RECORD_NS (2 * NS_PER_S) /* wait at the gate to record a start */
@@ -135,11 +136,13 @@ static int prepare(struct runner *r, struct run *run, struct job *job, struct co
 
 static void call_handler(struct run *run, struct outcome *out)
 {
+    failpoint("before-run");
     if (run->handler)
         run->handler->kind->run(run->handler, &run->shown, run, &run_ops, out);
     else
         outcome_fail(out, OUTCOME_FAILED, "NoHandler", "no handler for class \"%s\"",
                      run->shown.klass);
+    failpoint("after-run");
 }
 
 static void show(struct slot *slot, struct run *run)

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "worker/failpoint.h"
 
 #define LINGER_NS (5 * NS_PER_MS)
 #define PARK_NS   (5 * NS_PER_S)
@@ -267,7 +268,10 @@ static void send_alone(struct settler *s)
         return; /* nothing was taken off the list: look again */
     const struct settle_batch *batch = rc == 0 ? settler_take(s) : NULL;
     if (batch) {
+        failpoint("before-ack");
         rc = store_settle(conn, batch, s->results, &err);
+        if (rc == 0)
+            failpoint("after-ack");
         settler_applied(s, rc, err.text);
     }
     if (conn)

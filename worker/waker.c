@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/claim.h"
+#include "worker/failpoint.h"
 
 enum { POLL_MS = 100, OUTAGE_MS = 1000, ASK_AHEAD_MAX = 4 };
 #define PAUSED_CHECK_NS (1 * NS_PER_S)
@@ -184,6 +185,7 @@ static void land(struct waker *w, struct wait_slot *slot, struct reply *payload)
         return;
     }
     claim->jobs[0].payload = reply_str(payload);
+    failpoint("landed");
     slot->seq = 0; /* stays in inflight: the claim's now */
     atomic_fetch_add(&w->landed, 1);
     if (slot->paused || dispatch_landed(w->dispatch, claim) != 0)

@@ -18,16 +18,19 @@ static void broken_note(const char *log, const char *jid, const char *what)
     }
 }
 
-static _Noreturn void broken_worker(const struct redis_server *s, const char *log, int64_t job_ms)
+static _Noreturn void broken_worker(const struct redis_options *to, const char *log, int64_t job_ms)
 {
-    struct redis_options to = server_options(s);
     struct redis_conn *c = NULL;
-    while (redis_conn_open(&to, &c, NULL) != 0)
-        hold_ms(1);
     for (;;) {
+        while (!c || redis_conn_broken(c)) {
+            redis_conn_free(c);
+            c = NULL;
+            if (redis_conn_open(to, &c, NULL) != 0)
+                hold_ms(1);
+        }
         struct reply *r = NULL;
         if (redis_callf(c, &r, NULL, "BRPOP queue:default 5") != 0)
-            _exit(1);
+            continue;
         const char *at = strstr(reply_str(reply_at(r, 1)).p, "\"jid\":\"");
         if (at) {
             char jid[ORACLE_JID + 1];

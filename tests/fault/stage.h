@@ -76,6 +76,7 @@ struct role {
     double socket_timeout_s;   /* 0: 5 */
     const char *handlers;      /* lines before the usual one, or NULL */
     const char *url;           /* NULL: the server's socket */
+    const char *failpoint;     /* NULL: none; where it dies, as worker/failpoint.h has it */
 };
 
 maybe_unused static void stage_cast(struct stage *s, int i, struct role r)
@@ -90,7 +91,15 @@ maybe_unused static void stage_cast(struct stage *s, int i, struct role r)
                      r.shutdown_timeout_s > 0 ? r.shutdown_timeout_s : 30,
                      r.socket_timeout_s > 0 ? r.socket_timeout_s : 5, r.handlers ? r.handlers : "");
     ck_assert_int_lt(n, (int)sizeof text);
+    char failpoint[64];
+    (void)snprintf(failpoint, sizeof failpoint, "SLUICE_FAILPOINT=%s",
+                   r.failpoint ? r.failpoint : "");
+    const char *const env[] = {failpoint, NULL};
     struct worker_options o = {.settings = text, .url = r.url};
+    if (r.failpoint) {
+        o.program = FAILPOINTS_PROGRAM;
+        o.env = env;
+    }
     worker_process_free(&s->worker[i]);
     worker_process_spawn(&s->worker[i], &s->server, &o);
 }

@@ -65,12 +65,18 @@ START_TEST(random_kills_lose_nothing)
         claimed += count_claimed(&s);
     }
     ck_assert(oracle_drain(&s.oracle, DRAIN_MS));
-    (void)oracle_check(&s.oracle, "20 random kills", claimed);
+    struct oracle_figures f = oracle_check(&s.oracle, "random kills", claimed);
     wait_until(DRAIN_MS, must_int(s.redis, "SCARD sluice:workers") == 1);
     wait_until(DRAIN_MS, nothing_is_left(&s)); /* what came back and had ended before */
     must_stop(&s.worker[1]);
     check_books_are_empty(&s);
     stage_close(&s);
+    matrix_report(&(struct matrix_entry){
+        .row = 3,
+        .fault = matrix_text("kill -9 at %d random instants under a stream of short jobs", ROUNDS),
+        .bit = matrix_text("%zu jobs were claimed by the dead", claimed),
+        .figures = &f,
+        .max_duplicates = claimed});
 }
 END_TEST
 
@@ -121,12 +127,19 @@ START_TEST(what_a_ghost_takes_is_recovered)
     ck_assert_msg(taken, "the ghost was too short-lived: the fault did not happen");
     (void)stage_worker(&s, 1, (struct role){0});
     ck_assert(oracle_drain(&s.oracle, DRAIN_MS));
-    (void)printf("a ghost delayed its job by %lld ms\n", (long long)ms_since(pushed_ns));
-    (void)oracle_check(&s.oracle, "ghost of a blocked client", 0);
+    int64_t took_ms = ms_since(pushed_ns);
+    struct oracle_figures f = oracle_check(&s.oracle, "ghost of a blocked client", 0);
     must_stop(&s.worker[1]);
     check_books_are_empty(&s);
     proxy_stop(&proxy);
     stage_close(&s);
+    matrix_report(&(struct matrix_entry){
+        .row = 8,
+        .fault = "kill -9 of a worker whose connections the network holds open",
+        .bit = "the dead worker's wait took the job",
+        .figures = &f,
+        .took = "job delayed",
+        .took_ms = took_ms});
 }
 END_TEST
 
@@ -159,14 +172,18 @@ START_TEST(a_ghost_that_outlives_an_orderly_stop_loses_nothing)
         taken += must_int(s.redis, "LLEN queue:default") == 0;
     }
     ck_assert_uint_gt(taken, 0);
-    (void)printf("%zu of %d jobs were taken by a ghost after its worker's end\n", taken, ROUNDS);
     proxy_hold(&proxy, false);
     (void)stage_worker(&s, 1, (struct role){0});
     ck_assert(oracle_drain(&s.oracle, SLOW * 20000));
-    (void)oracle_check(&s.oracle, "ghost after a stop", 0);
+    struct oracle_figures f = oracle_check(&s.oracle, "ghost after a stop", 0);
     must_stop(&s.worker[1]);
     proxy_stop(&proxy);
     stage_close(&s);
+    matrix_report(&(struct matrix_entry){
+        .row = 8,
+        .fault = "a worker stops in order, and its lost wait lives on at the server",
+        .bit = matrix_text("%zu of %d jobs were taken by it", taken, ROUNDS),
+        .figures = &f});
 }
 END_TEST
 

@@ -3,6 +3,7 @@
  * killed (rows 7, 9, 10, 11 and 12).
  */
 #include "stage.h"
+#include "support/matrix.h"
 #include "support/proxy.h"
 
 /* Of all requests, only a claim has these two keys side by side. */
@@ -49,11 +50,16 @@ START_TEST(a_claim_whose_reply_is_swallowed_is_found)
     size_t claimed = count_claimed(s);
     int64_t began_ns = clock_now_ns();
     ck_assert(oracle_drain(&s->oracle, DRAIN_MS));
-    (void)printf("%zu jobs of a swallowed claim were found and run within %lld ms\n", claimed,
-                 (long long)ms_since(began_ns));
+    int64_t took_ms = ms_since(began_ns);
     ck_assert_uint_gt(proxy_stats(&l.proxy).swallowed[PROXY_REPLIES], 0);
     ck_assert(worker_process_said(&s->worker[0], "jobs of a lost reply were found"));
-    (void)oracle_check(&s->oracle, "claim reply swallowed", 0);
+    struct oracle_figures f = oracle_check(&s->oracle, "claim reply swallowed", 0);
+    matrix_report(&(struct matrix_entry){.row = 7,
+                                         .fault = "the reply to a claim is swallowed",
+                                         .bit = matrix_text("%zu jobs were in that claim", claimed),
+                                         .figures = &f,
+                                         .took = "found and run",
+                                         .took_ms = took_ms});
     link_close(&l);
 }
 END_TEST
@@ -71,10 +77,17 @@ START_TEST(a_wait_whose_reply_is_swallowed_is_found)
     int64_t began_ns = clock_now_ns();
     ck_assert(oracle_push(&s->oracle, "default", ""));
     ck_assert(oracle_drain(&s->oracle, DRAIN_MS));
-    (void)printf("the job of a swallowed wait was run within %lld ms\n",
-                 (long long)ms_since(began_ns));
-    ck_assert_uint_gt(proxy_stats(&l.proxy).swallowed[PROXY_REPLIES], 0);
-    (void)oracle_check(&s->oracle, "wait reply swallowed", 0);
+    int64_t took_ms = ms_since(began_ns);
+    uint64_t swallowed = proxy_stats(&l.proxy).swallowed[PROXY_REPLIES];
+    ck_assert_uint_gt(swallowed, 0);
+    struct oracle_figures f = oracle_check(&s->oracle, "wait reply swallowed", 0);
+    matrix_report(&(struct matrix_entry){
+        .row = 7,
+        .fault = "the reply to a blocking wait is swallowed",
+        .bit = matrix_text("%llu bytes swallowed", (unsigned long long)swallowed),
+        .figures = &f,
+        .took = "found and run",
+        .took_ms = took_ms});
     link_close(&l);
 }
 END_TEST
@@ -100,9 +113,14 @@ START_TEST(replies_cut_at_every_byte_harm_nothing)
     ck_assert(oracle_drain(&s->oracle, DRAIN_MS));
     ck_assert_uint_eq(proxy_stats(&l.proxy).cuts, CUTS);
     ck_assert(!worker_process_ended(&s->worker[0]));
-    (void)oracle_check(&s->oracle, "replies cut at every byte", 0);
+    struct oracle_figures f = oracle_check(&s->oracle, "replies cut at every byte", 0);
     wait_until(DRAIN_MS, count_claimed(s) == 0);
     ck_assert_int_eq(stat_of(s, "stat:processed"), CUTS * JOBS);
+    matrix_report(&(struct matrix_entry){.row = 9,
+                                         .fault = "replies cut after 0, 1, … 59 bytes, under load",
+                                         .bit = matrix_text("%d cuts", CUTS),
+                                         .figures = &f,
+                                         .result = "each job counted once"});
     link_close(&l);
 }
 END_TEST
@@ -122,10 +140,14 @@ START_TEST(a_claim_whose_reply_is_cut_is_found)
         wait_until(DRAIN_MS, proxy_stats(&l.proxy).trapped > (uint64_t)cuts);
         ck_assert(oracle_drain(&s->oracle, DRAIN_MS));
     }
-    (void)printf("%llu of %d trapped claims and waits were cut\n",
-                 (unsigned long long)proxy_stats(&l.proxy).cuts, cuts);
-    ck_assert_uint_gt(proxy_stats(&l.proxy).cuts, 0);
-    (void)oracle_check(&s->oracle, "claim replies cut", 0);
+    uint64_t bit = proxy_stats(&l.proxy).cuts;
+    ck_assert_uint_gt(bit, 0);
+    struct oracle_figures f = oracle_check(&s->oracle, "claim replies cut", 0);
+    matrix_report(&(struct matrix_entry){
+        .row = 9,
+        .fault = "replies to claims cut within their payloads",
+        .bit = matrix_text("%llu of %d were cut", (unsigned long long)bit, cuts),
+        .figures = &f});
     link_close(&l);
 }
 END_TEST
@@ -150,16 +172,21 @@ START_TEST(an_end_whose_reply_is_lost_is_written_once)
             wait_until(DRAIN_MS, stat_of(s, "stat:processed") >= 2 * (jobs + 1));
             ck_assert_int_eq(stat_of(s, "stat:processed"), 2 * (jobs + 1));
         }
-    (void)printf("%llu replies to %d ends were cut\n",
-                 (unsigned long long)proxy_stats(&l.proxy).cuts, jobs);
-    ck_assert_uint_gt(proxy_stats(&l.proxy).cuts, (unsigned)jobs / 2);
+    uint64_t cuts = proxy_stats(&l.proxy).cuts;
+    ck_assert_uint_gt(cuts, (unsigned)jobs / 2);
     must_stop(&s->worker[0]);
     ck_assert_int_eq(must_int(s->redis, "ZCARD retry"), BYTES);
     ck_assert_int_eq(must_int(s->redis, "ZCARD dead"), BYTES);
     ck_assert_int_eq(stat_of(s, "stat:processed"), 2 * jobs);
     ck_assert_int_eq(stat_of(s, "stat:failed"), 2 * BYTES);
-    (void)oracle_check(&s->oracle, "replies to ends cut", 0);
+    struct oracle_figures f = oracle_check(&s->oracle, "replies to ends cut", 0);
     check_books_are_empty(s);
+    matrix_report(&(struct matrix_entry){
+        .row = 10,
+        .fault = "replies to ends (done, retry, dead) cut after the script ran",
+        .bit = matrix_text("%llu of %d were cut", (unsigned long long)cuts, jobs),
+        .figures = &f,
+        .result = "one entry each in retry and dead; counters exact"});
     stage_close(s);
     proxy_stop(&l.proxy);
 }
@@ -188,7 +215,13 @@ START_TEST(an_ack_whose_reply_is_lost_is_counted_once)
         ck_assert_int_eq(stat_of(s, "stat:processed"), round * JOBS);
     }
     ck_assert_uint_eq(proxy_stats(&l.proxy).cuts, ROUNDS);
-    (void)oracle_check(&s->oracle, "replies to acks cut", 0);
+    struct oracle_figures f = oracle_check(&s->oracle, "replies to acks cut", 0);
+    matrix_report(
+        &(struct matrix_entry){.row = 10,
+                               .fault = "replies to acks lost, their claim ends meanwhile",
+                               .bit = matrix_text("%d cuts", ROUNDS),
+                               .figures = &f,
+                               .result = "counters exact"});
     link_close(&l);
 }
 END_TEST
@@ -219,17 +252,24 @@ START_TEST(killed_connections_repeat_nothing)
     wait_until(DRAIN_MS, oracle_push(&s.oracle, "default", "")); /* it was killed like the others */
     oracle_push_many(&s.oracle, "default", "", 1000);
     ck_assert(oracle_drain(&s.oracle, DRAIN_MS));
-    (void)printf("%lld connections were killed; 1000 jobs more were done %lld ms after the last\n",
-                 (long long)killed, (long long)ms_since(ended_ns));
+    int64_t took_ms = ms_since(ended_ns), bound_ms = SLOW * 5000;
     ck_assert_int_gt(killed, SECONDS * PER_SECOND);
-    ck_assert_int_le(ms_since(ended_ns), SLOW * 5000);
+    ck_assert_int_le(took_ms, bound_ms);
     ck_assert(worker_process_said(&s.worker[0], "was lost"));
-    (void)oracle_check(&s.oracle, "connections killed 10/s", 0);
+    struct oracle_figures f = oracle_check(&s.oracle, "connections killed 10/s", 0);
     wait_until(DRAIN_MS, count_claimed(&s) == 0);
     for (int i = 0; i < 2; i++)
         must_stop(&s.worker[i]);
     check_books_are_empty(&s);
     stage_close(&s);
+    matrix_report(
+        &(struct matrix_entry){.row = 11,
+                               .fault = "CLIENT KILL TYPE normal, 10 a second for 5 s",
+                               .bit = matrix_text("%lld connections killed", (long long)killed),
+                               .figures = &f,
+                               .took = "1,000 jobs more done after the last",
+                               .took_ms = took_ms,
+                               .bound_ms = bound_ms});
 }
 END_TEST
 
@@ -249,11 +289,19 @@ START_TEST(a_silent_link_is_given_up)
         proxy_black_hole(&l.proxy, (enum proxy_lane)lane, false);
     int64_t ended_ns = clock_now_ns();
     ck_assert(oracle_drain(&s->oracle, DRAIN_MS));
-    (void)printf("at work %lld ms after a silence of %d ms\n", (long long)ms_since(ended_ns),
-                 2 * LEASE_S * 1000);
-    ck_assert_int_le(ms_since(ended_ns), SLOW * 10000);
-    ck_assert_uint_gt(proxy_stats(&l.proxy).swallowed[PROXY_REQUESTS], 0);
-    (void)oracle_check(&s->oracle, "silent link", 0);
+    int64_t took_ms = ms_since(ended_ns), bound_ms = SLOW * 10000;
+    ck_assert_int_le(took_ms, bound_ms);
+    uint64_t swallowed = proxy_stats(&l.proxy).swallowed[PROXY_REQUESTS];
+    ck_assert_uint_gt(swallowed, 0);
+    struct oracle_figures f = oracle_check(&s->oracle, "silent link", 0);
+    matrix_report(&(struct matrix_entry){
+        .row = 12,
+        .fault = matrix_text("the link swallows everything for %d s", 2 * LEASE_S),
+        .bit = matrix_text("%llu bytes swallowed", (unsigned long long)swallowed),
+        .figures = &f,
+        .took = "at work again",
+        .took_ms = took_ms,
+        .bound_ms = bound_ms});
     link_close(&l);
 }
 END_TEST

@@ -1,13 +1,14 @@
 /*
- * The oracle itself: it passes what is right, and it catches a worker that loses jobs (rows 1 and
- * 2), one that runs what nobody pushed, and one that runs a job twice.
+ * The oracle itself: it passes what is right, and it catches a worker that loses jobs (rows 1, 2
+ * and 7), one that runs what nobody pushed, and one that runs a job twice.
  */
 #include "broken_worker.h"
+#include "support/proxy.h"
 
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-static pid_t start_broken_worker(struct stage *s, int64_t job_ms)
+static pid_t start_broken_worker_at(struct stage *s, const struct redis_options *to, int64_t job_ms)
 {
     pid_t self = getpid();
     pid_t pid = fork();
@@ -15,10 +16,16 @@ static pid_t start_broken_worker(struct stage *s, int64_t job_ms)
     if (pid == 0) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() == self)
-            broken_worker(&s->server, s->oracle.log, job_ms);
+            broken_worker(to, s->oracle.log, job_ms);
         _exit(1);
     }
     return pid;
+}
+
+static pid_t start_broken_worker(struct stage *s, int64_t job_ms)
+{
+    struct redis_options to = server_options(&s->server);
+    return start_broken_worker_at(s, &to, job_ms);
 }
 
 static void kill_broken_worker(pid_t pid)
@@ -75,6 +82,32 @@ START_TEST(it_catches_jobs_lost_by_random_kills)
 }
 END_TEST
 
+/* Row 7: the reply that carries the job is lost on the way. */
+START_TEST(it_catches_a_job_lost_with_a_reply)
+{
+    struct stage s;
+    struct proxy proxy;
+    stage_open(&s, NULL);
+    ck_assert_int_eq(proxy_start(&proxy, s.server.socket, NULL), 0);
+    struct redis_options to = server_options(&s.server);
+    to.path = NULL;
+    to.host = "127.0.0.1";
+    to.port = proxy.port;
+    proxy_trap(&proxy, "BRPOP", PROXY_CUT, 0);
+    pid_t pid = start_broken_worker_at(&s, &to, 0);
+    wait_until(DRAIN_MS, proxy_stats(&proxy).trapped == 1);
+    ck_assert(oracle_push(&s.oracle, "default", ""));
+    wait_until(DRAIN_MS, proxy_stats(&proxy).cuts == 1);
+    ck_assert(oracle_push(&s.oracle, "default", ""));
+    wait_until(DRAIN_MS, oracle_ended(&s.oracle) == 1);
+    ck_assert(!oracle_drain(&s.oracle, 200));
+    ck_assert_uint_eq(oracle_figures(&s.oracle).lost, 1);
+    kill_broken_worker(pid);
+    proxy_stop(&proxy);
+    stage_close(&s);
+}
+END_TEST
+
 START_TEST(it_counts_what_was_not_pushed_and_what_ran_twice)
 {
     struct stage s;
@@ -106,6 +139,7 @@ Suite *test_suite(void)
     Suite *suite = suite_create("oracle");
     stage_add(suite, it_catches_a_job_lost_by_a_kill, 1);
     stage_add(suite, it_catches_jobs_lost_by_random_kills, 1);
+    stage_add(suite, it_catches_a_job_lost_with_a_reply, 1);
     stage_add(suite, it_counts_what_was_not_pushed_and_what_ran_twice, 1);
     return suite;
 }

@@ -2,6 +2,7 @@
  * A job that kills its worker (row 25), under a supervisor that starts the worker again and again.
  */
 #include "stage.h"
+#include "support/matrix.h"
 
 enum { PILL_RUNS_MAX = 4 };
 
@@ -47,15 +48,21 @@ START_TEST(a_poison_pill_is_buried_and_its_neighbours_live)
     oracle_push_many(&s.oracle, "default", "\"sleep_ms\":400", THREADS / 2 - 1);
 
     int deaths = supervise(&s, (struct role){.threads = THREADS, .lease_s = 1});
-    (void)printf("the pill was executed %u times\n", s.oracle.jobs[pill].starts);
     ck_assert_int_eq(deaths, PILL_RUNS_MAX);
     check_pill(&s, pill);
     /* Each death but the last takes all; on its trial the pill is alone. */
-    (void)oracle_check(&s.oracle, "poison pill", PILL_RUNS_MAX * THREADS);
+    struct oracle_figures f = oracle_check(&s.oracle, "poison pill", PILL_RUNS_MAX * THREADS);
     wait_until(DRAIN_MS, nothing_is_left(&s));
     must_stop(&s.worker[0]);
     check_books_are_empty(&s);
     stage_close(&s);
+    matrix_report(&(struct matrix_entry){
+        .row = 25,
+        .fault = matrix_text("a job aborts its worker, beside %d others", THREADS - 1),
+        .bit = matrix_text("%d workers died of it", deaths),
+        .figures = &f,
+        .max_duplicates = PILL_RUNS_MAX * THREADS,
+        .result = "it is dead with its cause, and nobody else"});
 }
 END_TEST
 
@@ -72,11 +79,18 @@ START_TEST(a_poison_pill_in_a_stream_takes_nobody_along)
     int deaths = supervise(&s, (struct role){.threads = THREADS, .lease_s = 1});
     ck_assert_int_eq(deaths, PILL_RUNS_MAX);
     check_pill(&s, pill);
-    (void)oracle_check(&s.oracle, "poison pill in a stream", PILL_RUNS_MAX * THREADS);
+    struct oracle_figures f =
+        oracle_check(&s.oracle, "poison pill in a stream", PILL_RUNS_MAX * THREADS);
     wait_until(DRAIN_MS, nothing_is_left(&s));
     must_stop(&s.worker[0]);
     check_books_are_empty(&s);
     stage_close(&s);
+    matrix_report(&(struct matrix_entry){.row = 25,
+                                         .fault = "the same in a stream of short jobs",
+                                         .bit = matrix_text("%d workers died of it", deaths),
+                                         .figures = &f,
+                                         .max_duplicates = PILL_RUNS_MAX * THREADS,
+                                         .result = "it is dead with its cause, and nobody else"});
 }
 END_TEST
 

@@ -2,6 +2,7 @@
  * Pollers of the schedule race and die (row 30).
  */
 #include "stage.h"
+#include "support/matrix.h"
 
 /* Five workers look after the same schedule and are killed at random while entries fall due. */
 START_TEST(each_due_job_is_pushed_exactly_once)
@@ -35,8 +36,6 @@ START_TEST(each_due_job_is_pushed_exactly_once)
     }
     wait_until(DRAIN_MS,
                must_int(s.redis, "ZCARD schedule") + must_int(s.redis, "ZCARD retry") == 0);
-    (void)printf("%d pollers were killed; the queue has %lld of %d jobs\n", kills,
-                 (long long)must_int(s.redis, "LLEN queue:elsewhere"), ENTRIES);
     ck_assert_int_ge(kills, POLLERS); /* on a slow machine fewer, but each about once */
     ck_assert_int_eq(must_int(s.redis, "LLEN queue:elsewhere"), ENTRIES);
     for (int i = 0; i < POLLERS; i++)
@@ -45,11 +44,18 @@ START_TEST(each_due_job_is_pushed_exactly_once)
     must_do(s.redis, "RENAME queue:elsewhere queue:default");
     (void)stage_worker(&s, 0, (struct role){0});
     ck_assert(oracle_drain(&s.oracle, DRAIN_MS));
-    (void)oracle_check(&s.oracle, "5 pollers killed at random", 0);
+    struct oracle_figures f = oracle_check(&s.oracle, "5 pollers killed at random", 0);
     wait_until(DRAIN_MS, must_int(s.redis, "SCARD sluice:workers") == 1);
     must_stop(&s.worker[0]);
     check_books_are_empty(&s);
     stage_close(&s);
+    matrix_report(&(struct matrix_entry){
+        .row = 30,
+        .fault = matrix_text("%d pollers race for %d due jobs and are killed at random", POLLERS,
+                             ENTRIES),
+        .bit = matrix_text("%d were killed", kills),
+        .figures = &f,
+        .result = "each job was pushed exactly once"});
 }
 END_TEST
 

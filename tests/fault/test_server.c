@@ -2,6 +2,7 @@
  * Redis itself fails: it dies, forgets, or has no memory left (rows 14, 16, 18 and 20).
  */
 #include "stage.h"
+#include "support/matrix.h"
 
 /* Row 14. The process dies under load and comes back with its append-only file. With everysec Redis
  * itself may answer before it writes, for up to two seconds, while an fsync is under way; what a
@@ -125,18 +126,25 @@ START_TEST(wiped_data_is_survived)
     must_do(s.redis, "FLUSHALL");
     wait_until(DRAIN_MS, count_keys(&s, "sluice:lease:*") == 1 &&
                              must_int(s.redis, "SCARD sluice:workers") == 1);
-    int64_t back_ms = ms_since(wiped_ns);
-    (void)printf("registered again %lld ms after FLUSHALL (lease %d s)\n", (long long)back_ms,
-                 LEASE_S);
-    ck_assert_int_le(back_ms, SLOW * LEASE_S * 1000 / 2);
+    int64_t back_ms = ms_since(wiped_ns), bound_ms = SLOW * LEASE_S * 1000 / 2;
+    ck_assert_int_le(back_ms, bound_ms);
     ck_assert(oracle_push(&s.oracle, "default", ""));
     ck_assert(oracle_drain(&s.oracle, DRAIN_MS));
     wait_until(DRAIN_MS, worker_process_count(w, "no longer ours") == RUNNING);
-    (void)oracle_check(&s.oracle, "FLUSHALL", 0);
+    struct oracle_figures f = oracle_check(&s.oracle, "FLUSHALL", 0);
     ck_assert_int_eq(stat_of(&s, "stat:processed"), 1);
     must_stop(w);
     check_books_are_empty(&s);
     stage_close(&s);
+    matrix_report(&(struct matrix_entry){
+        .row = 16,
+        .fault = "FLUSHALL with jobs running",
+        .bit = matrix_text("%d jobs found that they are no longer ours", RUNNING),
+        .figures = &f,
+        .took = "registered again",
+        .took_ms = back_ms,
+        .bound_ms = bound_ms,
+        .result = "the running end and write nothing; the next job runs"});
 }
 END_TEST
 
@@ -157,15 +165,20 @@ START_TEST(forgotten_scripts_are_sent_again)
         } while (clock_now_ns() < next_ns);
     }
     ck_assert(oracle_drain(&s.oracle, DRAIN_MS));
-    (void)oracle_check(&s.oracle, "SCRIPT FLUSH every 50 ms", 0);
+    struct oracle_figures f = oracle_check(&s.oracle, "SCRIPT FLUSH every 50 ms", 0);
     int64_t loads = info(&s, "commandstats", "cmdstat_eval:calls");
-    (void)printf("scripts were sent %lld times\n", (long long)loads);
     ck_assert_int_gt(loads, FLUSHES / 2);
     for (int i = 0; i < 2; i++)
         must_stop(&s.worker[i]);
     check_books_are_empty(&s);
     ck_assert_int_eq(stat_of(&s, "stat:processed"), (int64_t)s.oracle.njobs);
     stage_close(&s);
+    matrix_report(&(struct matrix_entry){
+        .row = 18,
+        .fault = matrix_text("SCRIPT FLUSH every %d ms, %d times", EVERY_MS, FLUSHES),
+        .bit = matrix_text("scripts were sent %lld times", (long long)loads),
+        .figures = &f,
+        .result = "each job counted once"});
 }
 END_TEST
 
@@ -197,14 +210,23 @@ START_TEST(a_full_redis_lets_jobs_end)
     must_do(s.redis, "CONFIG SET maxmemory 0");
     int64_t back_ns = clock_now_ns();
     wait_until(DRAIN_MS, oracle_ended(&s.oracle) == RUNNING + WAITING);
-    (void)printf("at work %lld ms after memory came back\n", (long long)ms_since(back_ns));
-    ck_assert_int_le(ms_since(back_ns), SLOW * 6000);
+    int64_t took_ms = ms_since(back_ns), bound_ms = SLOW * 6000;
+    ck_assert_int_le(took_ms, bound_ms);
     ck_assert(oracle_drain(&s.oracle, DRAIN_MS));
-    (void)oracle_check(&s.oracle, "out of memory", 0);
+    struct oracle_figures f = oracle_check(&s.oracle, "out of memory", 0);
     for (int i = 0; i < 2; i++)
         must_stop(&s.worker[i]);
     check_books_are_empty(&s);
     stage_close(&s);
+    matrix_report(
+        &(struct matrix_entry){.row = 20,
+                               .fault = "maxmemory 1 for longer than a lease",
+                               .bit = "a push was refused",
+                               .figures = &f,
+                               .took = "waiting jobs done when it ended",
+                               .took_ms = took_ms,
+                               .bound_ms = bound_ms,
+                               .result = "running jobs ended meanwhile, failed ones too"});
 }
 END_TEST
 
@@ -223,10 +245,16 @@ START_TEST(a_full_redis_lets_jobs_be_recovered)
     wait_until(DRAIN_MS, must_int(s.redis, "LLEN queue:default") == JOBS);
     must_do(s.redis, "CONFIG SET maxmemory 0");
     ck_assert(oracle_drain(&s.oracle, DRAIN_MS));
-    (void)oracle_check(&s.oracle, "killed while out of memory", JOBS);
+    struct oracle_figures f = oracle_check(&s.oracle, "killed while out of memory", JOBS);
     must_stop(&s.worker[1]);
     check_books_are_empty(&s);
     stage_close(&s);
+    matrix_report(&(struct matrix_entry){.row = 20,
+                                         .fault = "kill -9 of a worker while memory is full",
+                                         .bit = "its jobs were running",
+                                         .figures = &f,
+                                         .max_duplicates = JOBS,
+                                         .result = "recovered before memory came back"});
 }
 END_TEST
 

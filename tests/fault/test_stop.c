@@ -2,6 +2,7 @@
  * Orders to stop, at bad moments and to workers that cannot (rows 5 and 6).
  */
 #include "stage.h"
+#include "support/matrix.h"
 
 enum { GRACE_MS = 3000 };
 
@@ -49,14 +50,19 @@ START_TEST(stops_at_random_instants_lose_and_repeat_nothing)
     }
     (void)stage_worker(&s, 0, (struct role){0});
     ck_assert(oracle_drain(&s.oracle, DRAIN_MS));
-    (void)oracle_check(&s.oracle, "150 stops", 0);
-    (void)printf("the slowest stop took %lld ms; %lld found jobs claimed\n", (long long)longest_ms,
-                 (long long)at_work);
+    struct oracle_figures f = oracle_check(&s.oracle, "stops at random", 0);
     ck_assert_int_gt(at_work, 0);
-    ck_assert_int_le(longest_ms, SLOW * 5000); /* printed above; here only a hang fails */
+    ck_assert_int_le(longest_ms, SLOW * 5000); /* reported below; here only a hang fails */
     must_stop(&s.worker[0]);
     check_books_are_empty(&s);
     stage_close(&s);
+    matrix_report(&(struct matrix_entry){
+        .row = 5,
+        .fault = matrix_text("SIGTERM at %d random instants of start, claim and run", ROUNDS),
+        .bit = matrix_text("%lld found jobs claimed", (long long)at_work),
+        .figures = &f,
+        .took = "slowest stop",
+        .took_ms = longest_ms});
 }
 END_TEST
 
@@ -68,10 +74,16 @@ START_TEST(an_idle_worker_stops_at_once)
     wait_until(DRAIN_MS, info(&s, "clients", "blocked_clients") == 1);
     int64_t asked_ns = clock_now_ns();
     must_stop(w);
-    (void)printf("an idle worker stops within %lld ms\n", (long long)ms_since(asked_ns));
-    ck_assert_int_le(ms_since(asked_ns), SLOW * 5000);
+    int64_t took_ms = ms_since(asked_ns), bound_ms = SLOW * 1000;
+    ck_assert_int_le(took_ms, bound_ms);
     check_books_are_empty(&s);
     stage_close(&s);
+    matrix_report(&(struct matrix_entry){.row = 5,
+                                         .fault = "SIGTERM to an idle worker",
+                                         .bit = "it was in its blocking wait",
+                                         .took = "stopped",
+                                         .took_ms = took_ms,
+                                         .bound_ms = bound_ms});
 }
 END_TEST
 
@@ -120,9 +132,9 @@ static void stop_with_long_jobs(bool stubborn, bool second_term)
     }
     ck_assert_int_eq(worker_process_wait(w, DRAIN_MS), 0);
     int64_t took_ms = ms_since(asked_ns);
-    (void)printf("stopped within %lld ms\n", (long long)took_ms);
-    ck_assert_int_le(took_ms, SLOW * 1000 + (second_term ? 0 : TIMEOUT_S * 1000) +
-                                  (stubborn && !second_term ? GRACE_MS : 1000));
+    int64_t bound_ms = SLOW * 1000 + (second_term ? 0 : TIMEOUT_S * 1000) +
+                       (stubborn && !second_term ? GRACE_MS : 1000);
+    ck_assert_int_le(took_ms, bound_ms);
     ck_assert_uint_eq(oracle_ended(&s.oracle), 0);
     ck_assert_int_eq(must_int(s.redis, "LLEN queue:default"), JOBS); /* each of them once */
     ck_assert_uint_eq(count_keys(&s, "sluice:*"), 0);
@@ -130,10 +142,22 @@ static void stop_with_long_jobs(bool stubborn, bool second_term)
     ck_assert_int_eq(stat_of(&s, "stat:processed"), 0);
     (void)stage_worker(&s, 1, (struct role){.threads = JOBS});
     ck_assert(oracle_drain(&s.oracle, DRAIN_MS));
-    (void)oracle_check(&s.oracle, second_term ? "second TERM" : "stop at the deadline", JOBS);
+    const char *title = second_term ? "second TERM" : "stop at the deadline";
+    struct oracle_figures f = oracle_check(&s.oracle, title, JOBS);
     must_stop(&s.worker[1]);
     check_books_are_empty(&s);
     stage_close(&s);
+    matrix_report(
+        &(struct matrix_entry){.row = 6,
+                               .fault = matrix_text("%s with %d long jobs that %s", title, JOBS,
+                                                    stubborn ? "do not heed it" : "heed it"),
+                               .bit = "all were running, none had ended",
+                               .figures = &f,
+                               .max_duplicates = JOBS,
+                               .took = "stopped",
+                               .took_ms = took_ms,
+                               .bound_ms = bound_ms,
+                               .result = "each job given back once"});
 }
 
 START_TEST(what_runs_at_the_deadline_is_given_back)
@@ -182,12 +206,20 @@ static void stop_with_child(bool second_term)
         worker_process_signal(w, SIGTERM);
     }
     ck_assert_int_eq(worker_process_wait(w, DRAIN_MS), 0);
-    (void)printf("stopped with a stubborn child within %lld ms\n", (long long)ms_since(asked_ns));
+    int64_t took_ms = ms_since(asked_ns);
     for (int i = 0; i < 2; i++)
         wait_until(2000, is_gone(pids[i]));
     ck_assert_int_eq(must_int(s.redis, "LLEN queue:default"), 1);
     ck_assert_uint_eq(count_keys(&s, "sluice:*"), 0);
     stage_close(&s);
+    matrix_report(&(struct matrix_entry){
+        .row = 28,
+        .fault = matrix_text("a child and its child ignore TERM; the worker is told to stop%s",
+                             second_term ? " twice" : ""),
+        .bit = "both were running",
+        .took = "stopped",
+        .took_ms = took_ms,
+        .result = "both gone, the job given back once"});
 }
 
 START_TEST(a_child_that_ignores_term_is_gone_with_its_group)

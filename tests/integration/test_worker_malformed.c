@@ -1,5 +1,6 @@
 /* Bad payloads: what is no job goes raw to `dead` at once, what is merely odd runs, nothing
  * crashes, and the jobs around run. */
+#include "support/matrix.h"
 #include "test_worker.h"
 
 enum { DEEP = 1000000, DEPTH_MAX = 100 };
@@ -136,6 +137,12 @@ START_TEST(what_is_no_job_is_dead)
     ck_assert_int_eq(must_int(redis, "GET stat:failed"), BAD + 2);
     ck_assert_int_eq(must_int(redis, "EXISTS retry queue:default"), 0);
     ck_assert_int_eq(worker_process_stop(&worker), 0);
+    matrix_report(&(struct matrix_entry){
+        .row = 23,
+        .fault = matrix_text("%d payloads that are no jobs, %s", BAD + 2,
+                             worker_first ? "to a waiting worker" : "in a backlog"),
+        .bit = "all are in dead as they came",
+        .result = matrix_text("the %d jobs between them ran, nothing crashed", BAD + 1)});
     free((char *)deep.p);
     free((char *)deeper.p);
 }

@@ -1,5 +1,6 @@
 /* Keys that somebody has set to another type: the jobs behind them wait, all others go on, nothing
  * is lost, and when the key is repaired what waited goes its way. */
+#include "support/matrix.h"
 #include "test_worker.h"
 
 static const char settings[] =
@@ -13,6 +14,14 @@ static const char settings[] =
 static void break_key(const char *key)
 {
     must_do(redis, "SET %s text", key);
+}
+
+static void report(const char *key, const char *result)
+{
+    matrix_report(&(struct matrix_entry){.row = 22,
+                                         .fault = matrix_text("%s holds a string", key),
+                                         .bit = "the key was set by the test",
+                                         .result = result});
 }
 
 static void repair_key(const char *key)
@@ -55,6 +64,7 @@ START_TEST(queue_of_the_wrong_type_is_passed_over)
     repair_key("queue:broken");
     push("broken", GOOD);
     wait_ran(3);
+    report("queue:broken", "other queues go on; its jobs run when it is repaired");
 }
 END_TEST
 
@@ -106,6 +116,7 @@ START_TEST(end_with_nowhere_to_go_waits_claimed)
     ck_assert_int_eq(must_int(redis, "GET stat:failed"), 1);
     ck_assert_int_eq(claimed(job), 0);
     check_alive();
+    report(key, "what should go there stays claimed until it is repaired; others run");
 }
 END_TEST
 
@@ -160,6 +171,7 @@ START_TEST(keys_of_figures_and_displays_stop_nobody)
                      0);
     ck_assert_int_eq(must_int(redis, "SCARD sluice:workers"), 0);
     ck_assert_int_eq(worker_process_count(&worker, "could not give back"), 0);
+    report(key, "nothing but the display suffers");
 }
 END_TEST
 
@@ -187,6 +199,7 @@ START_TEST(one_broken_set_does_not_hold_up_the_other)
     repair_key(sets[_i]);
     must_do(redis, "ZADD %s 1 %s", sets[_i], GOOD);
     wait_ran(2);
+    report(sets[_i], "what is due in the other set runs");
 }
 END_TEST
 

@@ -177,7 +177,7 @@ void worker_process_spawn(struct worker_process *w, const struct redis_server *s
     static const struct worker_options nothing = {0};
     static int number;
     char url[256];
-    char *argv[MAX_ARGS + 4] = {(char *)WORKER_PROGRAM};
+    char *argv[MAX_ARGS + 4] = {(char *)(o->program ? o->program : WORKER_PROGRAM)};
     int n = 1;
     o = o ? o : &nothing;
     *w = (struct worker_process){.server = s};

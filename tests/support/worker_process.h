@@ -23,12 +23,15 @@
 #include "support/redis_server.h"
 
 #define WORKER_PROGRAM TEST_BINARY_DIR "/bin/sluice-worker"
-#define TEST_PLUGIN    TEST_BINARY_DIR "/tests/testplugin.so"
+/* The same with its fail points: worker/failpoint.h. */
+#define FAILPOINTS_PROGRAM TEST_BINARY_DIR "/tests/sluice-worker-failpoints"
+#define TEST_PLUGIN        TEST_BINARY_DIR "/tests/testplugin.so"
 /* A line of settings under `handlers:`, for the class "test": see plugins/testplugin.c. */
 #define TEST_HANDLER "  - {class: test, plugin: \"" TEST_PLUGIN "\"}\n"
 
 /* All may be left out. */
 struct worker_options {
+    const char *program;     /* NULL: WORKER_PROGRAM */
     const char *settings;    /* YAML text; NULL: no --config */
     const char *url;         /* of Redis, e.g. of a proxy; NULL: the server's socket */
     const char *const *args; /* more flags, NULL-terminated */
