@@ -99,3 +99,21 @@ enum ending ending_plan(const struct run *run, const struct outcome *out, double
     *ret_end = end;
     return ending;
 }
+
+struct settlement *ending_expired(const struct envelope *envelope, int64_t ttl_s, double now)
+{
+    struct settlement *end = settlement_new(SETTLE_DROP, SETTLE_PROCESSED);
+    struct record *r = end ? record_new(envelope->jid, ttl_s) : NULL;
+    if (!r) {
+        settlement_free(end);
+        return NULL;
+    }
+    end->ack = true;
+    end->record = r;
+    buf_printf(&r->event, "{\"type\":\"status\",\"status\":\"stopped\"}");
+    record_add(r, "state", "stopped");
+    record_add(r, "finished_at", "%.6f", now);
+    record_add(r, "error_class", "Expired");
+    record_add(r, "error", "not run: it expired at %.6f", envelope->expires_at);
+    return end;
+}

@@ -20,4 +20,8 @@ enum ending {
 enum ending ending_plan(const struct run *run, const struct outcome *out, double now,
                         struct settlement **ret_end);
 
+/* The end of a tracked job that expired before it ran: acked, and recorded as stopped. NULL when
+ * out of memory. */
+struct settlement *ending_expired(const struct envelope *envelope, int64_t ttl_s, double now);
+
 #endif

@@ -57,6 +57,27 @@ static bool is_expired(struct runner *r, const struct envelope *e)
     return e->expires_at != 0 && heartbeat_redis_now(r->heartbeat) > e->expires_at;
 }
 
+static bool is_tracked(const struct envelope *e, const struct handler *handler)
+{
+    return e->track || (handler && handler->conf->track);
+}
+
+static void drop_expired(struct runner *r, struct job *job, const struct envelope *e,
+                         const struct conf *conf)
+{
+    struct registry *registry = live_registry(r->live);
+    struct settlement *end = NULL; /* nobody follows it: a plain ack */
+    if (is_tracked(e, registry_find(registry, e->klass))) {
+        end = ending_expired(e, (int64_t)conf->stream_ttl, heartbeat_redis_now(r->heartbeat));
+        if (!end)
+            log_warn("no memory to record that a job expired", log_str("jid", e->jid));
+    }
+    registry_unref(registry);
+    atomic_fetch_add(&r->expired, 1);
+    job_log(LOG_WARN, "job has expired and is dropped", job);
+    submit(r, job, end);
+}
+
 /* ---- one run ---- */
 
 /* The payload as handlers see it: with its jid and queue inside. */
@@ -122,7 +143,7 @@ static int prepare(struct runner *r, struct run *run, struct job *job, struct co
             timeout_s > 0 ? run->started_ns + (int64_t)(timeout_s * (double)NS_PER_S) : CLOCK_NEVER,
         .traceparent = e->traceparent,
     };
-    run->tracked = e->track || (hc && hc->track);
+    run->tracked = is_tracked(e, run->handler);
     run->ttl_s = (int64_t)conf->stream_ttl;
     run_begin(run, r->streamer,
               &(struct stream_target){.jid = e->jid,
@@ -275,9 +296,7 @@ int64_t runner_run(struct runner *r, int slot, struct job *job)
     } else if (rc != 0) {
         settler_abandon(r->settler, job);
     } else if (is_expired(r, &run.envelope)) {
-        atomic_fetch_add(&r->expired, 1);
-        job_log(LOG_WARN, "job has expired and is dropped", job);
-        submit(r, job, NULL);
+        drop_expired(r, job, &run.envelope, conf);
     } else {
         took_ns = run_parsed(r, &r->slots[slot], job, conf, &run);
     }

@@ -196,6 +196,20 @@ START_TEST(job_that_has_expired_is_dropped)
 }
 END_TEST
 
+START_TEST(an_expired_job_that_is_followed_has_an_end)
+{
+    start_worker(settings);
+    push("default", "{\"class\":\"test\",\"jid\":\"late\",\"expires_at\":1000.5,\"track\":true,"
+                    "\"args\":[]}");
+    wait_processed(1);
+    ck_assert(answers_with(redis, "stopped", "HGET sluice:job:late state"));
+    ck_assert(answers_with(redis, "Expired", "HGET sluice:job:late error_class"));
+    ck_assert(answers_with(redis, "{\"type\":\"status\",\"status\":\"stopped\"}",
+                           "LINDEX sluice:stream:late -1"));
+    ck_assert_int_gt(must_int(redis, "TTL sluice:job:late"), 0);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("worker and failures");
@@ -207,5 +221,6 @@ Suite *test_suite(void)
     tcase_add_test(tc, retried_job_runs_again_and_counts_attempts);
     tcase_add_test(tc, tracked_death_is_recorded);
     tcase_add_test(tc, job_that_has_expired_is_dropped);
+    tcase_add_test(tc, an_expired_job_that_is_followed_has_an_end);
     return suite;
 }
