@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/utf8.h"
+#include "cli/job_record.h"
 #include "cli/job_send.h"
 #include "cli/session.h"
 #include "cli/time_text.h"
@@ -18,7 +19,7 @@ enum {
     PROGRESS_FROM = 5000, /* jobs; fewer are done before one could read it */
 };
 
-enum { ARGS = CLI_OPTION, QUEUE, IN, AT, RETRY, COUNT, FROM_FILE, TRACK };
+enum { ARGS = CLI_OPTION, QUEUE, IN, AT, RETRY, COUNT, FROM_FILE, TRACK, WAIT };
 
 static const struct cli_option options[] = {
     {ARGS, "args", "JSON", "the arguments as a JSON array, kept byte for byte"},
@@ -29,6 +30,7 @@ static const struct cli_option options[] = {
     {COUNT, "count", "N", "enqueue it N times, each with a jid of its own"},
     {FROM_FILE, "file", "FILE", "enqueue the job objects in FILE, one per line; - is stdin"},
     {TRACK, "track", NULL, "keep its state and result in sluice:job:<jid>"},
+    {WAIT, "wait", NULL, "track it, wait until it ends, and print its result"},
     {0},
 };
 
@@ -36,7 +38,7 @@ static const struct cli_option options[] = {
 struct request {
     struct cli_common common;
     const char *value[TRACK - ARGS]; /* by id - ARGS; NULL = not given */
-    bool track;
+    bool track, wait;
     char **argument; /* CLASS [ARG…] */
     int narguments;
     /* Derived: */
@@ -53,9 +55,11 @@ static const char *given(const struct request *r, int id)
 static int take_option(void *ctx, int id, const char *value)
 {
     struct request *r = ctx;
-    if (id == TRACK)
+    if (id == TRACK || id == WAIT)
         r->track = true;
-    else
+    if (id == WAIT)
+        r->wait = true;
+    if (id < TRACK)
         r->value[id - ARGS] = value;
     return CLI_GO;
 }
@@ -80,7 +84,10 @@ static int check_file_request(const struct cli_command *cmd, const struct reques
     if (r->narguments > 0)
         return cli_usage(cmd, "--file and a class exclude each other: classes come from the file");
     for (const struct cli_option *o = options; o->name; o++)
-        if (o->id != QUEUE && o->id != FROM_FILE && (o->id == TRACK ? r->track : !!given(r, o->id)))
+        if (o->id != QUEUE && o->id != FROM_FILE &&
+            (o->id == TRACK  ? r->track
+             : o->id == WAIT ? r->wait
+                             : !!given(r, o->id)))
             return cli_usage(cmd,
                              "--file and --%s exclude each other: each line of the file is a whole "
                              "job; allowed beside it: --queue",
@@ -144,6 +151,8 @@ static int check(const struct cli_command *cmd, struct request *r)
     n = 1;
     if (count && !read_count(count, 1, COUNT_MAX, &n))
         return cli_usage(cmd, "--count \"%s\" is not allowed; allowed: 1 to %d", count, COUNT_MAX);
+    if (r->wait && n > 1)
+        return cli_usage(cmd, "--wait and --count exclude each other: it waits for one job");
     r->count = (uint64_t)n;
     int rc = check_times(cmd, r);
     return rc == CLI_GO ? check_args(cmd, r) : rc;
@@ -280,6 +289,8 @@ static int send_list(const struct request *r, const struct session *session,
     int rc = CLI_DONE;
     if (code != 0)
         rc = fail_partly(&s, n, code, &err);
+    else if (r->wait)
+        rc = job_wait(session, s.jid[0], r->common.json);
     else if (r->common.json)
         print_jids(&s, n);
     else if (!listed)
@@ -332,11 +343,14 @@ const struct cli_command cmd_enqueue = {
         "ARG that begins with a dash. Up to 20 jids are printed one per line, of more jobs a\n"
         "summary; --json prints them all: {\"jids\":[...]}.\n"
         "\n"
+        "--wait prints the job's result, or with --json its record, and ends with 0 when it\n"
+        "completed, else with 1.\n"
+        "\n"
         "In a file (NDJSON) `class` and `args` are required, `queue` and `at` are obeyed, and\n"
         "all other members are kept. A bad line is an error, and nothing is enqueued then.\n"
         "\n"
         "Examples:\n"
-        "  sluice enqueue checksum /etc/hosts --track\n"
+        "  sluice enqueue checksum /etc/hosts --wait\n"
         "  sluice enqueue add --args '[1, {\"b\": 2}]' --queue critical\n"
         "  sluice enqueue report --in 10m --retry 3\n"
         "  sluice enqueue report --at 2030-01-31T08:00:00+01:00\n"

@@ -21,10 +21,10 @@ int session_load(struct session *s, const struct cli_common *common)
     return CLI_GO;
 }
 
-int session_connect(struct session *s)
+static int options_of(const struct conf *conf, struct redis_options *ret, char **ret_storage,
+                      struct err *err)
 {
-    const struct conf *conf = s->conf;
-    struct redis_options o = {
+    *ret = (struct redis_options){
         .host = conf->redis_host,
         .port = conf->redis_port,
         .username = conf->redis_username,
@@ -38,14 +38,31 @@ int session_connect(struct session *s)
         .socket_timeout_ms = (int)(conf->redis_socket_timeout * 1000),
         .name = "sluice",
     };
+    return conf->redis_url ? redis_url_parse(conf->redis_url, ret, ret_storage, err) : 0;
+}
+
+int session_dial(const struct session *s, struct redis_conn **ret, struct err *err)
+{
+    struct redis_options o;
+    char *storage = NULL;
+    int rc = options_of(s->conf, &o, &storage, err);
+    if (rc == 0)
+        rc = redis_conn_open(&o, ret, err);
+    free(storage);
+    return rc;
+}
+
+int session_connect(struct session *s)
+{
+    struct redis_options o;
     char *storage = NULL;
     struct err err = {""};
-    int rc = conf->redis_url ? redis_url_parse(conf->redis_url, &o, &storage, &err) : 0;
-    if (rc == 0) {
+    int rc = options_of(s->conf, &o, &storage, &err);
+    if (rc == 0)
         redis_options_describe(&o, &s->where);
-        rc = redis_conn_open(&o, &s->redis, &err);
-    }
     free(storage);
+    if (rc == 0)
+        rc = session_dial(s, &s->redis, &err);
     if (rc == 0)
         return CLI_GO;
     session_close(s);

@@ -25,6 +25,9 @@ struct session {
 int session_load(struct session *s, const struct cli_common *common) warn_unused_result;
 /* Connects by them. CLI_GO or an exit code. */
 int session_connect(struct session *s) warn_unused_result;
+/* One more connection, by the same settings; the caller frees it. */
+int session_dial(const struct session *s, struct redis_conn **ret,
+                 struct err *err) warn_unused_result;
 /* Both. */
 int session_open(struct session *s, const struct cli_common *common) warn_unused_result;
 void session_close(struct session *s);

@@ -93,9 +93,13 @@ void table_print(const struct table *t, const struct terminal *terminal)
     measure(t, width);
     if (terminal->columns > 0)
         shrink(t, (size_t)terminal->columns, width);
+    bool headed = false;
     for (size_t c = 0; c < t->columns; c++)
+        headed = headed || *t->column[c].title;
+    for (size_t c = 0; headed && c < t->columns; c++)
         print_cell(t, c, t->column[c].title, width[c], TONE_BOLD, terminal);
-    putchar('\n');
+    if (headed)
+        putchar('\n');
     for (size_t i = 0; i < t->n; i++) {
         size_t c = i % t->columns;
         print_cell(t, c, text_of(&t->cell[i]), width[c], t->cell[i].tone, terminal);

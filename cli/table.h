@@ -1,5 +1,6 @@
 /*
- * Aligned output: a heading and rows, columns as wide as their widest cell.
+ * Aligned output: a heading (none when no column has a title) and rows, columns as wide as their
+ * widest cell.
  *
  * Fill row by row with table_cell(). On a terminal that is too narrow, the columns marked `shrinks`
  * are cut with "…", the last of them first; into files and pipes everything is written whole.

@@ -1,0 +1,111 @@
+#include "cli/job_record.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "cli/follow.h"
+#include "cli/table.h"
+#include "cli/time_text.h"
+
+/* The fields of a record in the order of a job's life; others follow as they come. */
+static const struct {
+    const char *name;
+    enum { TEXT, NUMBER, TIME, SECONDS, JSON } kind;
+} fields[] = {
+    {"state", TEXT},         {"class", TEXT},      {"queue", TEXT},       {"attempt", NUMBER},
+    {"worker", TEXT},        {"started_at", TIME}, {"finished_at", TIME}, {"duration_s", SECONDS},
+    {"peak_rss_kb", NUMBER}, {"cpu_s", SECONDS},   {"error_class", TEXT}, {"error", TEXT},
+    {"result", JSON},
+};
+enum { FIELDS = sizeof fields / sizeof fields[0] };
+
+void job_record_put_json(const char *jid, const struct reply *record, struct buf *out)
+{
+    buf_puts(out, "{\"jid\":");
+    json_put_string(out, slice_of(jid), SIZE_MAX);
+    for (size_t i = 0; i < FIELDS; i++) {
+        const struct reply *value = reply_field(record, fields[i].name);
+        enum json_type type;
+        if (!value)
+            continue;
+        buf_printf(out, ",\"%s\":", fields[i].name);
+        /* Whoever wrote the record, what we print is JSON. */
+        if (fields[i].kind != TEXT && json_scan(reply_str(value), &type, NULL, NULL, NULL) == 0)
+            buf_put(out, reply_str(value));
+        else
+            json_put_string(out, reply_str(value), SIZE_MAX);
+    }
+    buf_putc(out, '}');
+}
+
+static enum tone tone_of(struct slice state)
+{
+    switch (job_end_of_state(state)) {
+    case JOB_COMPLETED:
+        return TONE_GOOD;
+    case JOB_FAILED:
+    case JOB_DEAD:
+        return TONE_BAD;
+    case JOB_STOPPED:
+        return TONE_WARN;
+    case JOB_GOES_ON:
+        break;
+    }
+    return TONE_PLAIN;
+}
+
+void job_record_print(const struct reply *record, double now)
+{
+    static const struct table_column columns[] = {{.title = ""}, {.title = ""}};
+    struct terminal terminal = terminal_of(STDOUT_FILENO);
+    struct table t = {.column = columns, .columns = 2};
+    char text[DURATION_TEXT];
+    for (size_t i = 0; i < FIELDS; i++) {
+        const struct reply *value = reply_field(record, fields[i].name);
+        struct slice s = reply_str(value);
+        if (!value)
+            continue;
+        table_cell(&t, TONE_DIM, "%s", fields[i].name);
+        if (fields[i].kind == TIME && now > 0)
+            table_cell(&t, TONE_PLAIN, "%s ago", duration_text(now - reply_real(value), text));
+        else if (fields[i].kind == SECONDS)
+            table_cell(&t, TONE_PLAIN, "%s", duration_text(reply_real(value), text));
+        else
+            table_cell(&t, i == 0 ? tone_of(s) : TONE_PLAIN, "%.*s", (int)s.n, s.p);
+    }
+    table_print(&t, &terminal);
+    table_release(&t);
+}
+
+int job_wait(const struct session *session, const char *jid, bool json)
+{
+    struct follow f = {.session = session, .jid = jid};
+    struct err err = {""};
+    struct redis_conn *conn = NULL;
+    struct reply *record = NULL;
+    enum job_end end = JOB_GOES_ON;
+    int rc = follow_job(&f, &end, &err);
+    if (rc == 0)
+        rc = session_dial(session, &conn, &err); /* the session's own may be long dead */
+    if (rc == 0)
+        rc = store_job_read(session->store, conn, jid, &record, &err);
+    if (rc == 0) {
+        struct buf out = {0};
+        struct slice error = reply_str(reply_field(record, "error"));
+        if (json)
+            job_record_put_json(jid, record, &out);
+        else if (end == JOB_COMPLETED)
+            buf_put(&out, reply_str(reply_field(record, "result")));
+        else
+            fprintf(stderr, "job %s: %s: %.*s\n", jid, job_end_name(end), (int)error.n, error.p);
+        if (out.n > 0)
+            cli_print(&out);
+        buf_release(&out);
+    }
+    reply_free(record);
+    redis_conn_free(conn);
+    if (rc != 0)
+        return cli_fail(rc, &err);
+    return end == JOB_COMPLETED ? CLI_DONE : CLI_FAILED;
+}

@@ -1,0 +1,19 @@
+/*
+ * The record of a tracked job (`sluice:job:<jid>`) as JSON and as text, and the wait for its end.
+ */
+#ifndef SLUICE_CLI_JOB_RECORD_H
+#define SLUICE_CLI_JOB_RECORD_H
+
+#include "cli/session.h"
+
+/* Appends {"jid":…,"state":…, …}. Times and counts are numbers, the result is what it was. */
+void job_record_put_json(const char *jid, const struct reply *record, struct buf *out);
+
+/* Prints a field a line; now: Redis' time, or 0 when it is not known. */
+void job_record_print(const struct reply *record, double now);
+
+/* Waits until the job has ended, then prints its record (json) or its result. Returns the exit
+ * code: 0 completed, 1 any other end. */
+int job_wait(const struct session *session, const char *jid, bool json);
+
+#endif

@@ -1,0 +1,84 @@
+#include "store/job_view.h"
+
+#include "base/json.h"
+#include "keys.h"
+
+static const char *const names[] = {
+    [JOB_GOES_ON] = "",        [JOB_COMPLETED] = "completed", [JOB_FAILED] = "failed",
+    [JOB_STOPPED] = "stopped", [JOB_DEAD] = "dead",
+};
+
+int store_job_read(const struct store *s, struct redis_conn *c, const char *jid, struct reply **ret,
+                   struct err *err)
+{
+    struct command cmd = {0};
+    command_text(&cmd, "HGETALL");
+    store_add_key(&cmd, s, KEY_JOB_PREFIX, jid);
+    int rc = redis_call(c, &cmd, ret, err);
+    command_release(&cmd);
+    return rc;
+}
+
+int store_stream_read(const struct store *s, struct redis_conn *c, const char *jid, int64_t after,
+                      int64_t max, struct reply **ret, struct err *err)
+{
+    struct command cmd = {0};
+    command_text(&cmd, "LRANGE");
+    store_add_key(&cmd, s, KEY_STREAM_PREFIX, jid);
+    command_int(&cmd, after);
+    command_int(&cmd, after + max - 1);
+    int rc = redis_call(c, &cmd, ret, err);
+    command_release(&cmd);
+    return rc;
+}
+
+int store_stream_subscribe(const struct store *s, struct redis_conn *c, const char *jid,
+                           struct err *err)
+{
+    struct command cmd = {0};
+    command_text(&cmd, "SUBSCRIBE");
+    store_add_key(&cmd, s, KEY_STREAM_PREFIX, jid);
+    int rc = redis_call(c, &cmd, NULL, err);
+    command_release(&cmd);
+    return rc;
+}
+
+enum job_end job_end_of_state(struct slice state)
+{
+    for (int end = JOB_COMPLETED; end <= JOB_DEAD; end++)
+        if (slice_is(state, names[end]))
+            return (enum job_end)end;
+    return JOB_GOES_ON;
+}
+
+struct status_event {
+    bool is_status;
+    enum job_end end;
+};
+
+static int look(void *ctx, const struct json_member *member)
+{
+    struct status_event *event = ctx;
+    if (member->type != JSON_STRING)
+        return 0;
+    struct slice text = {member->value.p + 1, member->value.n - 2};
+    if (json_key_is(member->key, "type"))
+        event->is_status = slice_is(text, "status");
+    else if (json_key_is(member->key, "status"))
+        event->end = job_end_of_state(text);
+    return 0;
+}
+
+enum job_end job_end_of_event(struct slice event)
+{
+    struct status_event found = {false, JOB_GOES_ON};
+    enum json_type type;
+    if (json_scan(event, &type, look, &found, NULL) != 0 || type != JSON_OBJECT)
+        return JOB_GOES_ON;
+    return found.is_status ? found.end : JOB_GOES_ON;
+}
+
+const char *job_end_name(enum job_end end)
+{
+    return names[end];
+}
