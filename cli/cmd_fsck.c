@@ -202,7 +202,11 @@ const struct cli_command cmd_fsck = {
         "before it is reported. Nothing is changed without --repair, and nothing is deleted with\n"
         "it: what is no job goes to the dead set, which keeps the newest 10,000, and keys of the\n"
         "wrong type are renamed to sluice:quarantine:KEY:MILLISECONDS. Recovering a dead worker\n"
-        "first watches Redis for one lease (worker.lease; use the --config of the workers).\n"
+        "first watches Redis for one lease.\n"
+        "\n"
+        "Give --config FILE of the workers: worker.lease, worker.max_payload (what is larger is "
+        "no\n"
+        "job) and worker.stream_ttl are taken from it.\n"
         "\n"
         "Exit codes: 0 nothing found, or all repaired; 1 findings are left; 2 bad usage or\n"
         "configuration; 69 Redis cannot be reached.\n",

@@ -374,6 +374,47 @@ START_TEST(a_busy_worker_is_in_order)
 }
 END_TEST
 
+/* A claim that has fallen out of a living worker's registry: once named again, its job runs. */
+START_TEST(a_living_worker_adopts_what_was_mended)
+{
+    start_worker("worker: {threads: 2, lease: 2}\nhandlers:\n" TEST_HANDLER);
+    must_do(redis, "SADD queues low");
+    must_do(redis, "RPUSH sluice:claim:%s:4000000 %s", worker.identity, JOB("a"));
+    ck_assert_uint_eq(fsck(true).repaired, 1);
+    must_say(0, "orphan-claim", 1, worker.identity);
+    wait_processed(1);
+    wait_until(HANG_MS, must_int(redis, "EXISTS sluice:claim:%s:4000000", worker.identity) == 0);
+    must_be_clean();
+
+    must_do(redis, "SREM sluice:workers %s", worker.identity);
+    expect_repair("orphan-lease", 1, worker.identity);
+}
+END_TEST
+
+/* A worker is killed and no other comes: its jobs are back in the queue, each once. */
+START_TEST(jobs_of_a_killed_worker_go_back)
+{
+    enum { JOBS = 40 };
+    start_worker("worker: {threads: 2, lease: 1}\nhandlers:\n" TEST_HANDLER);
+    for (int i = 0; i < JOBS; i++) {
+        char job[200];
+        (void)snprintf(job, sizeof job,
+                       "{\"class\":\"test\",\"args\":[{\"sleep_ms\":60000}],\"jid\":\"j%d\"}", i);
+        push("default", job);
+    }
+    wait_until(HANG_MS, must_int(redis, "LLEN queue:default") < JOBS);
+    worker_process_kill(&worker);
+    wait_until(HANG_MS, must_int(redis, "EXISTS sluice:lease:%s", worker.identity) == 0);
+    ck_assert_int_lt(must_int(redis, "LLEN queue:default"), JOBS); /* there is something to do */
+    struct fsck_result r = fsck(true);
+    must_say(0, "dead-worker", 1, worker.identity);
+    ck_assert_uint_eq(r.repaired, 1);
+    ck_assert_int_eq(must_int(redis, "LLEN queue:default"), JOBS);
+    ck_assert_int_eq(must_int(redis, "EXISTS sluice:workers sluice:claims:%s", worker.identity), 0);
+    must_be_clean();
+}
+END_TEST
+
 START_TEST(only_keys_of_the_prefix)
 {
     store_free(store);
@@ -442,6 +483,8 @@ Suite *test_suite(void)
     tcase_add_test(t, due_times_that_are_no_seconds);
     tcase_add_test(t, jobs_that_are_nowhere);
     tcase_add_test(t, a_busy_worker_is_in_order);
+    tcase_add_test(t, a_living_worker_adopts_what_was_mended);
+    tcase_add_test(t, jobs_of_a_killed_worker_go_back);
     tcase_add_test(t, only_keys_of_the_prefix);
     tcase_add_test(t, the_command);
     suite_add_tcase(s, t);
