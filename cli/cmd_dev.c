@@ -5,7 +5,7 @@
 #include "cli/cli.h"
 #include "cli/dev.h"
 #include "cli/terminal.h"
-#include "store/inspect.h"
+#include "store/server.h"
 
 enum { CONFIG = CLI_OPTION, REDIS_SERVER };
 

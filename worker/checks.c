@@ -3,8 +3,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "store/inspect.h"
 #include "store/lease.h"
+#include "store/server.h"
 #include "worker/parts.h"
 
 enum { TAKE_MS = 5000 };

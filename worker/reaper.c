@@ -1,12 +1,12 @@
 #include "worker/reaper.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "job/envelope.h"
+#include "store/bury.h"
 #include "store/claim.h"
 #include "store/lease.h"
 
@@ -23,39 +23,19 @@ struct doubt {
 static int bury(struct reaper *r, struct redis_conn *conn, const char *identity,
                 const struct suspect *suspect, unsigned *buried, struct err *err)
 {
-    struct settle_batch batch = {0};
-    struct buf payload = {0}, cause = {0};
     struct envelope e;
-    int8_t result = SETTLE_LOST;
-    double now = heartbeat_redis_now(r->heartbeat);
-    buf_printf(&cause, "its worker died while it was claimed, %d times; the last was %s",
-               STORE_DELIVERIES_ALLOWED + 1, identity);
-    bool is_job = envelope_parse(suspect->payload, &e, NULL) == 0;
-    int rc = 0;
-    if (is_job) {
-        char queue[JOB_QUEUE_MAX + 1];
-        (void)snprintf(queue, sizeof queue, "%.*s", (int)suspect->queue.n, suspect->queue.p);
-        rc = envelope_put_failure(&e, queue, "WorkerDied", buf_slice(&cause), now, &payload);
+    bool written = false;
+    int rc = store_bury(r->store, conn, identity, suspect, heartbeat_redis_now(r->heartbeat),
+                        &written, err);
+    if (rc != 0 || !written)
+        return rc;
+    (*buried)++;
+    if (envelope_parse(suspect->payload, &e, NULL) == 0) {
         log_error("a job is dead: its workers died", log_str("jid", e.jid),
-                  log_str("class", e.klass), log_str("error", buf_str(&cause)));
+                  log_str("class", e.klass), log_str("worker", identity));
         envelope_release(&e);
-    } else {
-        buf_put(&payload, suspect->payload);
     }
-    if (rc == 0)
-        rc = buf_error(&payload);
-    if (rc == 0) {
-        settle_begin(&batch, r->store, identity, now);
-        settle_move(&batch, suspect->seq, suspect->index, SETTLE_DEAD, SETTLE_FAILED, 0, NULL,
-                    buf_slice(&payload));
-        rc = store_settle(conn, &batch, &result, err);
-        settle_release(&batch);
-    }
-    if (result == SETTLE_WRITTEN)
-        (*buried)++;
-    buf_release(&payload);
-    buf_release(&cause);
-    return rc;
+    return 0;
 }
 
 static int recover_one(struct reaper *r, struct redis_conn *conn, const char *identity,

@@ -51,16 +51,4 @@ int store_workers(const struct store *s, struct redis_conn *c, struct worker_inf
                   size_t *ret_n, struct err *err) warn_unused_result;
 void worker_infos_free(struct worker_info *w, size_t n);
 
-/* What the server is like, for the warnings at start. */
-struct server_info {
-    char version[32];
-    int64_t maxclients; /* 0 = unknown (CONFIG GET refused) */
-    int64_t connected_clients;
-    char maxmemory_policy[32]; /* "" = unknown */
-    bool persistent;           /* AOF on or at least one save point; true when unknown */
-    bool replica;
-};
-int store_server_info(struct redis_conn *c, struct server_info *ret,
-                      struct err *err) warn_unused_result;
-
 #endif

@@ -23,6 +23,7 @@ static const char *const names[KEY_COUNT] = {
     [KEY_LEASE_PREFIX] = "sluice:lease:",
     [KEY_CLAIMS_PREFIX] = "sluice:claims:",
     [KEY_CLAIM_PREFIX] = "sluice:claim:",
+    [KEY_QUARANTINE_PREFIX] = "sluice:quarantine:",
 };
 
 static const struct {

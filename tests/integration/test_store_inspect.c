@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "store/inspect.h"
+#include "store/server.h"
 #include "support/redis_fixture.h"
 
 #define ALIVE "host:1:aaaaaaaaaaaa"
