@@ -10,6 +10,8 @@ static enum ending decide(const struct run *run, const struct outcome *out, doub
 {
     if (out->kind == OUTCOME_DONE)
         return ENDING_DONE;
+    if (atomic_load(&run->stop) == RUN_CANCELLED)
+        return ENDING_STOPPED;
     if (out->kind == OUTCOME_DEAD)
         return run->envelope.keep_dead ? ENDING_DEAD : ENDING_DROPPED;
     int64_t handler_retry = run->handler ? run->handler->conf->retry : -1;
@@ -33,6 +35,8 @@ static const char *state_of(enum ending ending)
         return "retrying";
     case ENDING_DEAD:
         return "dead";
+    case ENDING_STOPPED:
+        return "stopped";
     case ENDING_DROPPED:
     case ENDING_NO_MEMORY:
         break;
@@ -81,7 +85,8 @@ enum ending ending_plan(const struct run *run, const struct outcome *out, double
                               : ending == ENDING_DEAD ? SETTLE_DEAD
                                                       : SETTLE_DROP;
     struct settlement *end =
-        settlement_new(where, ending == ENDING_DONE ? SETTLE_PROCESSED : SETTLE_FAILED);
+        settlement_new(where, ending == ENDING_DONE || ending == ENDING_STOPPED ? SETTLE_PROCESSED
+                                                                                : SETTLE_FAILED);
     if (!end)
         return ENDING_NO_MEMORY;
     end->ack = ending == ENDING_DONE;

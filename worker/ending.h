@@ -13,6 +13,7 @@ enum ending {
     ENDING_RETRY,
     ENDING_DEAD,
     ENDING_DROPPED,  /* failed, and asked not to be kept */
+    ENDING_STOPPED,  /* cancelled: never retried */
     ENDING_NO_MEMORY /* cannot be settled now: leave it claimed */
 };
 

@@ -11,8 +11,10 @@
 
 static void put_outcomes(struct buf *out, struct tally *t, unsigned n)
 {
-    static const char *const names[] = {
-        [TALLY_DONE] = "done", [TALLY_FAILED] = "failed", [TALLY_DEAD] = "dead"};
+    static const char *const names[] = {[TALLY_DONE] = "done",
+                                        [TALLY_FAILED] = "failed",
+                                        [TALLY_DEAD] = "dead",
+                                        [TALLY_STOPPED] = "stopped"};
     const char *name = "sluice_jobs_processed_total";
     metrics_family(out, name, METRICS_COUNTER,
                    "Runs that ended: done, failed (retried, or dropped if the job asked for "

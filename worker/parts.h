@@ -7,6 +7,7 @@
 #define SLUICE_WORKER_PARTS_H
 
 #include "worker/beacon.h"
+#include "worker/control.h"
 #include "worker/dispatch.h"
 #include "worker/executors.h"
 #include "worker/fetcher.h"
@@ -30,6 +31,7 @@ struct worker {
     struct inflight inflight;
     struct heartbeat heartbeat;
     struct tally tally;
+    struct cancelled cancelled;
     struct streamer streamer;
     struct settler settler;
     struct runner runner;
@@ -38,6 +40,7 @@ struct worker {
     struct waker waker;
     struct scheduler scheduler;
     struct reaper reaper;
+    struct control control;
     struct beacon beacon;
     struct http_server *http; /* NULL when metrics.listen is off */
 

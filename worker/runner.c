@@ -10,6 +10,7 @@
 #include "worker/failpoint.h"
 #include "worker/run.h"
 
+enum { KNOWN_MS = 5000 };              /* wait to know what is cancelled, once */
 #define START_RECORD_NS (2 * NS_PER_S) /* wait at the gate to record a start */
 
 int runner_init(struct runner *r, int nslots)
@@ -183,6 +184,14 @@ static bool hide(struct slot *slot)
     return given_back;
 }
 
+static void stop_if_cancelled(struct runner *r, struct slot *slot)
+{
+    mutex_lock(&slot->mutex);
+    if (slot->run && cancelled_has(r->cancelled, slot->run->shown.jid))
+        run_stop_locked(slot->run, RUN_CANCELLED);
+    mutex_unlock(&slot->mutex);
+}
+
 static void end_run(struct runner *r, struct run *run, struct job *job, struct outcome *out,
                     bool given_back)
 {
@@ -220,6 +229,10 @@ static void end_run(struct runner *r, struct run *run, struct job *job, struct o
         log_error("job failed and is dropped, as it asked for", jid, klass, queue, attempt, error,
                   log_int("ms", ms));
         break;
+    case ENDING_STOPPED:
+        tally_end(run->tally, TALLY_STOPPED, took_ns);
+        log_info("job was cancelled", jid, klass, queue, attempt, log_int("ms", ms));
+        break;
     case ENDING_NO_MEMORY:
         log_error("no memory to settle a job: it runs again", jid, klass, queue);
         settler_abandon(r->settler, job);
@@ -247,12 +260,18 @@ static int64_t run_parsed(struct runner *r, struct slot *slot, struct job *job, 
 
     int rc = prepare(r, run, job, conf);
     count_start(r, run);
+    /* In sight first, then the question: whoever is cancelled in between is told by
+     * runner_cancel(). */
     show(slot, run);
-    if (rc == 0 && run->tracked)
+    stop_if_cancelled(r, slot);
+    bool cancelled = atomic_load(&run->stop) == RUN_CANCELLED;
+    if (cancelled)
+        outcome_stop(&out, RUN_CANCELLED, &run->shown);
+    else if (rc == 0 && run->tracked)
         record_start(r, run);
-    if (rc == 0)
+    if (rc == 0 && !cancelled)
         call_handler(run, &out);
-    else
+    else if (rc != 0)
         outcome_fail(&out, OUTCOME_FAILED, "NoMemory", "no memory to run the job");
     run->ended_ns = clock_now_ns();
     run_finish_output(run);
@@ -288,6 +307,7 @@ int64_t runner_run(struct runner *r, int slot, struct job *job)
         settler_give_back(r->settler, job); /* fenced: what others were given stays with them */
         return 0;
     }
+    cancelled_wait_known(r->cancelled, clock_deadline_ms(KNOWN_MS));
     int64_t took_ns = 0;
     struct conf *conf = live_conf(r->live, NULL);
     int rc = parse(job, conf, &run.envelope, &err);
@@ -318,6 +338,12 @@ void runner_stop_all(struct runner *r, enum run_stop reason, bool give_back)
         }
         mutex_unlock(&slot->mutex);
     }
+}
+
+void runner_cancel(struct runner *r)
+{
+    for (int i = 0; i < r->nslots; i++)
+        stop_if_cancelled(r, &r->slots[i]);
 }
 
 int runner_jobs(struct runner *r, struct presence_job *ret, int max)

@@ -12,7 +12,7 @@
  * again.
  *
  * Threads: runner_run() on the executors; the rest from any thread. Lock order: slot before
- * nothing (the slot's mutex is a leaf).
+ * cancelled, and nothing else.
  */
 #ifndef SLUICE_WORKER_RUNNER_H
 #define SLUICE_WORKER_RUNNER_H
@@ -21,6 +21,7 @@
 
 #include "handlers/handler.h"
 #include "store/presence.h"
+#include "worker/cancelled.h"
 #include "worker/live.h"
 #include "worker/output.h"
 #include "worker/settler.h"
@@ -40,6 +41,7 @@ struct runner {
     struct heartbeat *heartbeat;
     struct live *live;
     struct tally *tally;
+    struct cancelled *cancelled;
     struct slot *slots; /* one per executor thread */
     int nslots;
     atomic_uint_fast64_t malformed, expired;
@@ -53,6 +55,9 @@ int64_t runner_run(struct runner *r, int slot, struct job *job);
 
 /* Tells every run to stop, and with give_back also that its job is no longer its own. */
 void runner_stop_all(struct runner *r, enum run_stop reason, bool give_back);
+
+/* Tells the runs of cancelled jobs to stop. */
+void runner_cancel(struct runner *r);
 
 /* Copies of what runs now, at most max; release with runner_jobs_free(). */
 int runner_jobs(struct runner *r, struct presence_job *ret, int max);

@@ -28,6 +28,12 @@ static int start_reaper(struct worker *w, const struct conf *conf)
     return reaper_start(&w->reaper);
 }
 
+static int start_control(struct worker *w, const struct conf *conf)
+{
+    (void)conf;
+    return control_start(&w->control);
+}
+
 static int start_health(struct worker *w, const struct conf *conf)
 {
     return health_start(w, conf->metrics_listen, w->why);
@@ -79,6 +85,11 @@ static void stop_reaper(struct worker *w)
     waker_stop(&w->waker); /* again: what was adopted since has no thread to run on */
 }
 
+static void stop_control(struct worker *w)
+{
+    control_stop(&w->control);
+}
+
 static void stop_waker(struct worker *w)
 {
     waker_stop(&w->waker);
@@ -112,6 +123,7 @@ static const struct {
     [SERVICE_HEALTH] = {"metrics server", start_health, health_stop},
     [SERVICE_WAKER] = {"waker", start_waker, stop_waker},
     [SERVICE_EXECUTORS] = {"executors", start_executors, stop_executors},
+    [SERVICE_CONTROL] = {"control", start_control, stop_control},
     [SERVICE_SCHEDULER] = {"scheduler", start_scheduler, stop_scheduler},
     [SERVICE_BEACON] = {"beacon", start_beacon, stop_beacon},
 };

@@ -19,6 +19,7 @@ enum service {
     SERVICE_HEALTH, /* below all it reads; answers without Redis, and through the drain */
     SERVICE_WAKER,
     SERVICE_EXECUTORS,
+    SERVICE_CONTROL,
     SERVICE_SCHEDULER,
     SERVICE_BEACON,
     SERVICES

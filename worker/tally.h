@@ -30,7 +30,7 @@ enum {
     TALLY_PLACES = 1024, /* a power of two, more than twice the entries */
 };
 
-enum tally_outcome { TALLY_DONE, TALLY_FAILED, TALLY_DEAD, TALLY_OUTCOMES };
+enum tally_outcome { TALLY_DONE, TALLY_FAILED, TALLY_DEAD, TALLY_STOPPED, TALLY_OUTCOMES };
 
 struct tally_queue {
     const char *name;

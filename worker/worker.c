@@ -49,6 +49,20 @@ static int make_pool(struct worker *w, struct conf *conf, struct err *err)
     return rc;
 }
 
+static void on_order(void *ctx, enum control_order order)
+{
+    static const int numbers[] = {
+        [CONTROL_QUIET] = SIGTSTP, [CONTROL_RESUME] = SIGCONT, [CONTROL_STOP] = SIGTERM};
+    (void)ctx;
+    log_info("ordered by the control channel", log_str("signal", strsignal(numbers[order])));
+    (void)kill(getpid(), numbers[order]); /* the main thread takes it like any other */
+}
+
+static void on_cancel(void *runner)
+{
+    runner_cancel(runner);
+}
+
 static void on_signal(void *ctx, enum presence_signal signal)
 {
     static const int numbers[] = {
@@ -92,6 +106,15 @@ static void wire(struct worker *w)
         .heartbeat = &w->heartbeat,
         .live = &w->live,
         .tally = &w->tally,
+        .cancelled = &w->cancelled,
+    };
+    w->control = (struct control){
+        .store = w->store,
+        .pool = w->pool,
+        .cancelled = &w->cancelled,
+        .cancel = on_cancel,
+        .cancel_ctx = &w->runner,
+        .order = on_order,
     };
     w->scheduler =
         (struct scheduler){.store = w->store, .pool = w->pool, .heartbeat = &w->heartbeat};
@@ -144,6 +167,7 @@ int worker_new(struct conf *conf, struct worker **ret, struct err *err)
     live_init(&w->live, conf_ref(conf), registry);
     inflight_init(&w->inflight);
     tally_init(&w->tally);
+    cancelled_init(&w->cancelled);
     heartbeat_init(&w->heartbeat, w->store, w->pool, conf->lease);
     dispatch_init(&w->dispatch, conf->threads, waker_notify, &w->waker);
     wire(w);
@@ -161,6 +185,7 @@ void worker_free(struct worker *w)
     heartbeat_release(&w->heartbeat);
     inflight_release(&w->inflight);
     tally_release(&w->tally);
+    cancelled_release(&w->cancelled);
     live_release(&w->live);
     executors_release(&w->executors);
     store_free(w->store);

@@ -1,8 +1,8 @@
 /*
  * The worker: all services of one process, and the one list of the order they start and stop in.
  *
- * Start: pool, heartbeat, streamer, settler, reaper, metrics server, waker, executors, scheduler,
- * beacon. Nothing is claimed before the first lease is held.
+ * Start: pool, heartbeat, streamer, settler, reaper, metrics server, waker, executors, control,
+ * scheduler, beacon. Nothing is claimed before the first lease is held.
  *
  * Stop (worker_begin_stop, worker_finish): no more claims; waits for running jobs until the
  * deadline; then what is left goes back to its queues in one script, handlers are told to stop and

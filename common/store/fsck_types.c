@@ -14,6 +14,7 @@ static const struct fsck_family families[] = {
     {KEY_PROCESSED, false, "integer"}, /* also of each day */
     {KEY_FAILED, false, "integer"},
     {KEY_WORKERS, true, "set"},
+    {KEY_CANCELLED, true, "zset"},
     {KEY_QUEUE_PREFIX, false, "list"},
     {KEY_JOB_PREFIX, false, "hash"},
     {KEY_STREAM_PREFIX, false, "list"},

@@ -15,6 +15,8 @@ static const char *const names[KEY_COUNT] = {
     [KEY_PROCESSED] = "stat:processed",
     [KEY_FAILED] = "stat:failed",
     [KEY_WORKERS] = "sluice:workers",
+    [KEY_CANCELLED] = "sluice:cancelled",
+    [KEY_CONTROL] = "sluice:control",
     [KEY_QUEUE_PREFIX] = "queue:",
     [KEY_JOB_PREFIX] = "sluice:job:",
     [KEY_STREAM_PREFIX] = "sluice:stream:",
@@ -35,6 +37,7 @@ static const struct {
     [KEY_SELF] = {"", ""},
     [KEY_WORK] = {"", ":work"},
     [KEY_SIGNALS] = {"", "-signals"},
+    [KEY_OWN_CONTROL] = {"sluice:control:", ""},
 };
 
 static int make(char **ret, const char *prefix, const char *before, const char *middle,

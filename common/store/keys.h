@@ -10,7 +10,7 @@
 struct store {
     char *prefix;
     char *identity; /* NULL for a command */
-    char *key[25];  /* by enum key; NULL for those of a worker when there is no identity */
+    char *key[30];  /* by enum key; NULL for those of a worker when there is no identity */
 };
 
 enum key {
@@ -23,6 +23,8 @@ enum key {
     KEY_PROCESSED,
     KEY_FAILED,
     KEY_WORKERS,           /* set of identities that may hold claims */
+    KEY_CANCELLED,         /* zset of jids that are to end, by the time of the order */
+    KEY_CONTROL,           /* channel to all workers; with :<identity> to one */
     KEY_QUEUE_PREFIX,      /* queue:<name> */
     KEY_JOB_PREFIX,        /* sluice:job:<jid> */
     KEY_STREAM_PREFIX,     /* sluice:stream:<jid>, also the channel */
@@ -38,6 +40,7 @@ enum key {
     KEY_SELF,             /* <identity> */
     KEY_WORK,             /* <identity>:work */
     KEY_SIGNALS,          /* <identity>-signals */
+    KEY_OWN_CONTROL,      /* sluice:control:<this identity> */
     KEY_COUNT
 };
 

@@ -1,0 +1,44 @@
+#include "store/control.h"
+
+#include "keys.h"
+
+int store_control_subscribe(const struct store *s, struct redis_conn *c, struct err *err)
+{
+    /* In one command: its second answer comes among the messages, which are told apart. */
+    return redis_callf(c, NULL, err, "SUBSCRIBE %s %s", s->key[KEY_CONTROL],
+                       s->key[KEY_OWN_CONTROL]);
+}
+
+int store_control_ping(struct redis_conn *c)
+{
+    struct command cmd = {0};
+    command_text(&cmd, "PING");
+    int rc = redis_conn_send(c, &cmd);
+    command_release(&cmd);
+    return rc == 0 ? redis_conn_flush(c, NULL) : rc;
+}
+
+bool store_control_message(const struct reply *reply, struct slice *ret)
+{
+    if (reply_count(reply) != 3 || !slice_is(reply_str(reply_at(reply, 0)), "message"))
+        return false;
+    *ret = reply_str(reply_at(reply, 2));
+    return true;
+}
+
+int store_control_send(const struct store *s, struct redis_conn *c, const char *identity,
+                       struct slice message, int64_t *ret_heard, struct err *err)
+{
+    struct command cmd = {0};
+    struct reply *reply = NULL;
+    command_text(&cmd, "PUBLISH");
+    command_printf(&cmd, "%s%s%s", s->key[KEY_CONTROL], identity ? ":" : "",
+                   identity ? identity : "");
+    command_add(&cmd, message);
+    int rc = redis_call(c, &cmd, &reply, err);
+    command_release(&cmd);
+    if (rc == 0)
+        *ret_heard = reply_int(reply);
+    reply_free(reply);
+    return rc;
+}
