@@ -124,7 +124,7 @@ static int parse_tcp(char *rest, struct parts *p, struct err *err)
 static int parse_unix(char *rest, struct parts *p, struct err *err)
 {
     char *slash = strchr(rest, '/');
-    if (!slash || !slash[1])
+    if (!slash || !slash[1] || slash[1] == '?')
         return err_set(err, -EINVAL, "Redis URL: unix:// needs an absolute path to the socket");
     int rc = 0;
     if (slash != rest) {

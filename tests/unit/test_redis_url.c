@@ -98,6 +98,7 @@ static const char *const refused[] = {
     "unix://",
     "unix://relative",
     "unix:///",
+    "unix:///?db=4",
     "unix://host/run/r.sock",
     "unix://u:SECRET/run/r.sock",
     "unix://u:SECRET@/run/r.sock?db=x",
