@@ -22,9 +22,9 @@ static bool is_plain_ack(const struct job *job)
 
 /* The thread is woken only if it would sleep past what is due now: in a busy worker, where acks
  * ride on claims, it is not woken a thousand times for nothing. */
-static void wake_locked(struct settler *s)
+static void wake_locked(struct settler *s, int64_t due_ns)
 {
-    if (s->under_way || s->sleeps_until_ns <= s->oldest_ns + LINGER_NS)
+    if (s->under_way || s->sleeps_until_ns <= due_ns)
         return;
     s->sleeps_until_ns = 0;
     cond_signal(&s->wake);
@@ -44,7 +44,7 @@ static void submit_locked(struct settler *s, struct job *job)
 {
     if (!s->head)
         s->oldest_ns = clock_coarse_ns();
-    wake_locked(s);
+    wake_locked(s, s->oldest_ns + LINGER_NS);
     append_locked(s, job);
     s->pending++;
 }
@@ -247,8 +247,10 @@ void settler_applied(struct settler *s, int rc, const char *error)
     s->under_way = false;
     if (s->head) {
         s->oldest_ns = clock_coarse_ns();
-        wake_locked(s);
+        wake_locked(s, s->oldest_ns + LINGER_NS);
     }
+    if (s->parked) /* by a claim's thread, while ours had nothing to wait for */
+        wake_locked(s, s->parked_until_ns);
     cond_broadcast(&s->settled);
     mutex_unlock(&s->mutex);
     if (rc != 0)

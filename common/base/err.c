@@ -4,11 +4,26 @@
 #include <stdio.h>
 #include <string.h>
 
-static void keep_one_line(struct err *err)
+#include "base/utf8.h"
+
+/* In place: one line of UTF-8. A character that was cut off at the end is no character either. */
+static void scrub(struct err *err)
 {
-    for (char *p = err->text; *p; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
-            *p = ' ';
+    unsigned char *to = (unsigned char *)err->text;
+    const unsigned char *p = to, *end = p + strlen(err->text);
+    while (p < end) {
+        size_t n = *p < 0x80 ? 1 : utf8_length(p, end);
+        if (*p < 0x20 || *p == 0x7f || (n == 2 && *p == 0xc2 && p[1] < 0xa0)) {
+            *to++ = ' ';
+        } else if (n == 0) {
+            *to++ = '?';
+        } else {
+            memmove(to, p, n);
+            to += n;
+        }
+        p += n ? n : 1;
+    }
+    *to = '\0';
 }
 
 int err_set(struct err *err, int code, const char *fmt, ...)
@@ -19,7 +34,7 @@ int err_set(struct err *err, int code, const char *fmt, ...)
         va_start(ap, fmt);
         (void)vsnprintf(new.text, sizeof new.text, fmt, ap); /* cut: still one clear line */
         va_end(ap);
-        keep_one_line(&new);
+        scrub(&new);
         *err = new;
     }
     return code;

@@ -4,7 +4,8 @@
  * Functions return 0 or a negative code from the vocabulary below, so that callers can branch
  * without parsing text; those whose failure a person will read also take a `struct err *` last,
  * which may be NULL. Low layers return, the top logs once. The words may quote input: control
- * bytes in them become spaces, so that an error stays one line and cannot drive a terminal.
+ * characters in them become spaces, so that an error stays one line and cannot drive a terminal,
+ * and what is not UTF-8 becomes question marks.
  *
  *   -ENOTCONN     Redis cannot be reached or the connection broke: a write may have happened
  *   -ETIMEDOUT    a deadline passed before the operation began: nothing happened

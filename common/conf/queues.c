@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/utf8.h"
 #include "conf/value.h"
 
 static bool is_space(char c)
@@ -27,7 +28,7 @@ static bool name_ok(struct slice name)
         if (c <= ' ' || c == 0x7f || strchr(",:\"'", c))
             return false;
     }
-    return name.n > 0 && name.n <= CONF_QUEUE_NAME_MAX;
+    return name.n > 0 && name.n <= CONF_QUEUE_NAME_MAX && utf8_ok(name);
 }
 
 static bool parse_weight(struct slice text, int *ret)

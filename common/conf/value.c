@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/utf8.h"
 #include "conf/conf.h"
 #include "conf/queues.h"
 
@@ -242,17 +243,36 @@ void value_put_allowed(const struct field *f, struct buf *out)
     }
 }
 
+/* Appends the character of n bytes at p. Whatever YAML would refuse or take for the end of a line
+ * is escaped: controls, U+2028 and U+2029, the byte order mark and what is no character. A byte
+ * that is not UTF-8 (n == 0), which only a variable can bring, is shown as its number. */
+static void put_character(const unsigned char *p, size_t n, struct buf *out)
+{
+    unsigned code = *p;
+    if (n == 2)
+        code = (p[0] & 0x1fU) << 6 | (p[1] & 0x3fU);
+    else if (n == 3)
+        code = (p[0] & 0x0fU) << 12 | (p[1] & 0x3fU) << 6 | (p[2] & 0x3fU);
+    if (n == 0 || code < 0x20 || (code >= 0x7f && code < 0xa0)) {
+        buf_printf(out, "\\x%02x", code);
+    } else if (code == 0x2028 || code == 0x2029 || code == 0xfeff || code == 0xfffe ||
+               code == 0xffff) {
+        buf_printf(out, "\\u%04x", code);
+    } else {
+        if (code == '"' || code == '\\')
+            buf_putc(out, '\\');
+        buf_append(out, p, n);
+    }
+}
+
 void value_put_quoted(const char *text, struct buf *out)
 {
+    const unsigned char *p = (const unsigned char *)text, *end = p + strlen(text);
     buf_putc(out, '"');
-    for (const char *p = text; *p; p++) {
-        if (iscntrl((unsigned char)*p))
-            buf_printf(out, "\\x%02x", (unsigned char)*p);
-        else {
-            if (*p == '"' || *p == '\\')
-                buf_putc(out, '\\');
-            buf_putc(out, *p);
-        }
+    while (p < end) {
+        size_t n = *p < 0x80 ? 1 : utf8_length(p, end);
+        put_character(p, n, out);
+        p += n ? n : 1;
     }
     buf_putc(out, '"');
 }

@@ -2,6 +2,7 @@
 #include "redis/reply.h"
 
 #include <hiredis/hiredis.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,32 +43,51 @@ struct slice reply_str(const struct reply *r)
     }
 }
 
-/* hiredis terminates every string, so that the C library may parse it in place; a number must
- * reach to the end of the string. */
+/* The text that a number may be: an error, whatever it says, is none. hiredis terminates every
+ * string, so that the C library may parse it in place; a number must reach to its end. */
+static struct slice number_text(const struct reply *r)
+{
+    return reply_type(r) == REPLY_ERROR ? (struct slice){"", 0} : reply_str(r);
+}
+
 static bool is_whole(struct slice text, const char *end)
 {
     return text.n > 0 && end == text.p + text.n;
 }
 
-int64_t reply_int(const struct reply *r)
+bool reply_whole(const struct reply *r, int64_t *ret)
 {
-    if (reply_type(r) == REPLY_INT)
-        return raw(r)->integer;
-    struct slice text = reply_str(r);
+    if (reply_type(r) == REPLY_INT) {
+        *ret = raw(r)->integer;
+        return true;
+    }
+    struct slice text = number_text(r);
+    if (strspn(text.p, "-0123456789") != text.n) /* strtoll() would take spaces and a plus */
+        return false;
     char *end;
     errno = 0;
     long long n = strtoll(text.p, &end, 10);
-    return is_whole(text, end) && errno == 0 ? n : 0;
+    if (!is_whole(text, end) || errno != 0)
+        return false;
+    *ret = n;
+    return true;
+}
+
+int64_t reply_int(const struct reply *r)
+{
+    int64_t n = 0;
+    (void)reply_whole(r, &n); /* else 0 */
+    return n;
 }
 
 double reply_real(const struct reply *r)
 {
     if (reply_type(r) == REPLY_INT)
         return (double)raw(r)->integer;
-    struct slice text = reply_str(r);
+    struct slice text = number_text(r);
     char *end;
     double n = strtod(text.p, &end);
-    return is_whole(text, end) ? n : 0;
+    return is_whole(text, end) && !isnan(n) ? n : 0;
 }
 
 size_t reply_count(const struct reply *r)

@@ -28,6 +28,9 @@ struct slice reply_str(const struct reply *r);     /* string, status or error te
 size_t reply_count(const struct reply *r);         /* children of an array; else 0 */
 const struct reply *reply_at(const struct reply *r, size_t i); /* NULL beyond the end */
 
+/* reply_int() for where 0 means something: false, and *ret untouched, when there is no integer. */
+bool reply_whole(const struct reply *r, int64_t *ret);
+
 /* For arrays of pairs (HGETALL): the value of a field, or NULL. */
 const struct reply *reply_field(const struct reply *r, const char *field);
 

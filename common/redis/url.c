@@ -77,6 +77,12 @@ static int parse_user(char *text, struct parts *p, struct err *err)
     return percent_decode(text, "user", err);
 }
 
+/* Roughly: what the resolver takes for one is its own to say. */
+static bool is_ipv6(const char *text)
+{
+    return strchr(text, ':') && !text[strspn(text, "0123456789abcdefABCDEF:.")];
+}
+
 static int parse_host(char *authority, struct parts *p, struct err *err)
 {
     char *port;
@@ -85,6 +91,8 @@ static int parse_host(char *authority, struct parts *p, struct err *err)
         if (!end || (end[1] && end[1] != ':'))
             return err_set(err, -EINVAL, "Redis URL: an IPv6 address is written [::1]:port");
         *end = '\0';
+        if (!is_ipv6(authority + 1))
+            return err_set(err, -EINVAL, "Redis URL: what is in [ ] is no IPv6 address");
         p->host = authority + 1;
         port = end[1] ? end + 2 : NULL;
     } else {
@@ -124,7 +132,7 @@ static int parse_tcp(char *rest, struct parts *p, struct err *err)
 static int parse_unix(char *rest, struct parts *p, struct err *err)
 {
     char *slash = strchr(rest, '/');
-    if (!slash || !slash[1])
+    if (!slash || !slash[1] || slash[1] == '?')
         return err_set(err, -EINVAL, "Redis URL: unix:// needs an absolute path to the socket");
     int rc = 0;
     if (slash != rest) {

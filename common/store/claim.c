@@ -40,22 +40,43 @@ static void build_claim(const struct store *s, const struct claim_request *r,
         command_text(cmd, r->queues[i]);
 }
 
+/* Whether the reply is one that claim.lua gives to this request: what follows may rely on it. */
+static bool is_claim_reply(const struct reply *reply, const struct claim_request *r,
+                           int64_t *ret_queue, int64_t *ret_oversize)
+{
+    const struct reply *wrong = reply_at(reply, REPLY_WRONG);
+    size_t count = reply_count(reply);
+    int64_t queue;
+    if (count < REPLY_FIRST_JOB || !reply_whole(reply_at(reply, REPLY_QUEUE), ret_queue) ||
+        !reply_whole(reply_at(reply, REPLY_OVERSIZE), ret_oversize) || *ret_oversize < 0)
+        return false;
+    size_t jobs = count - REPLY_FIRST_JOB;
+    if (*ret_queue > 0 ? jobs < 1 || jobs > r->want || *ret_queue > r->nqueues : jobs > 0)
+        return false;
+    for (size_t i = REPLY_FIRST_JOB; i < count; i++)
+        if (reply_type(reply_at(reply, i)) != REPLY_STRING)
+            return false;
+    for (size_t i = 0; i < reply_count(wrong); i++)
+        if (!reply_whole(reply_at(wrong, i), &queue) || queue < 1 || queue > r->nqueues)
+            return false;
+    return true;
+}
+
 static int read_claimed(struct reply *reply, const struct claim_request *r, struct claimed *ret,
                         struct err *err)
 {
+    int64_t queue = 0, oversize = 0;
     int rc = reply_error(reply, err);
     if (rc != 0)
         return rc;
-    int64_t queue = reply_int(reply_at(reply, REPLY_QUEUE));
-    size_t count = reply_count(reply);
-    if (count < REPLY_FIRST_JOB || queue > r->nqueues)
-        return err_set(err, -EPROTO, "claim: a reply of %zu parts", count);
+    if (!is_claim_reply(reply, r, &queue, &oversize))
+        return err_set(err, -EPROTO, "claim: an unexpected reply of %zu parts", reply_count(reply));
     *ret = (struct claimed){
         .reply = reply,
         .queue = queue > 0 ? (int)queue - 1 : -1,
         .no_lease = queue < 0,
-        .oversize = reply_int(reply_at(reply, REPLY_OVERSIZE)),
-        .n = (unsigned)(count - REPLY_FIRST_JOB),
+        .oversize = oversize,
+        .n = (unsigned)(reply_count(reply) - REPLY_FIRST_JOB),
     };
     return 0;
 }

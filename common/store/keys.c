@@ -110,11 +110,12 @@ struct slice store_tombstone(void)
 int store_time(struct redis_conn *c, double *ret_now, struct err *err)
 {
     struct reply *reply = NULL;
+    int64_t s, us;
     int rc = redis_callf(c, &reply, err, "TIME");
-    if (rc == 0) {
-        *ret_now =
-            (double)reply_int(reply_at(reply, 0)) + (double)reply_int(reply_at(reply, 1)) / 1e6;
-        reply_free(reply);
-    }
+    if (rc == 0 && (!reply_whole(reply_at(reply, 0), &s) || !reply_whole(reply_at(reply, 1), &us)))
+        rc = err_set(err, -EPROTO, "TIME: an unexpected reply of %zu parts", reply_count(reply));
+    if (rc == 0)
+        *ret_now = (double)s + (double)us / 1e6;
+    reply_free(reply);
     return rc;
 }

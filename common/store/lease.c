@@ -7,6 +7,22 @@
 
 enum { MOVES_PER_CALL = 1000 };
 
+/* Taken for a lapsed lease, a reply that says nothing would make the worker drop its jobs. */
+static int read_renewal(const struct reply *reply, struct lease_state *ret, struct err *err)
+{
+    int64_t part[4];
+    for (size_t i = 0; i < 4; i++)
+        if (!reply_whole(reply_at(reply, i), &part[i]) || part[i] < 0)
+            return err_set(err, -EPROTO, "renew: an unexpected reply of %zu parts",
+                           reply_count(reply));
+    *ret = (struct lease_state){
+        .was_alive = part[0] == 1,
+        .claims = (uint64_t)part[1],
+        .now = (double)part[2] + (double)part[3] / 1e6,
+    };
+    return 0;
+}
+
 int store_lease_renew(const struct store *s, struct redis_conn *c, int64_t lease_ms,
                       struct lease_state *ret, struct err *err)
 {
@@ -20,12 +36,7 @@ int store_lease_renew(const struct store *s, struct redis_conn *c, int64_t lease
     command_int(&call.cmd, lease_ms);
     int rc = script_run(c, &call, &reply, err);
     if (rc == 0)
-        *ret = (struct lease_state){
-            .was_alive = reply_int(reply_at(reply, 0)) == 1,
-            .claims = (uint64_t)reply_int(reply_at(reply, 1)),
-            .now =
-                (double)reply_int(reply_at(reply, 2)) + (double)reply_int(reply_at(reply, 3)) / 1e6,
-        };
+        rc = read_renewal(reply, ret, err);
     reply_free(reply);
     script_call_release(&call);
     return rc;
@@ -135,9 +146,16 @@ int store_recover(const struct store *s, struct redis_conn *c, const char *ident
     script_call_release(&call);
     if (rc != 0)
         return rc;
+    int64_t state;
+    if (!reply_whole(reply_at(reply, RECOVERED_STATE), &state) || state < RECOVER_LATE ||
+        state > RECOVER_REMAINS) {
+        rc = err_set(err, -EPROTO, "recover: an unexpected reply of %zu parts", reply_count(reply));
+        reply_free(reply);
+        return rc;
+    }
     *ret = (struct recovered){
         .reply = reply,
-        .state = (enum recover_state)reply_int(reply_at(reply, RECOVERED_STATE)),
+        .state = (enum recover_state)state,
         .moved = (uint64_t)reply_int(reply_at(reply, RECOVERED_MOVED)),
         .nwrong = reply_count(reply_at(reply, RECOVERED_WRONG)),
         .nsuspects = reply_count(reply_at(reply, RECOVERED_SUSPECTS)) / SUSPECT_PARTS,

@@ -96,8 +96,13 @@ int settle_results(const struct settle_batch *b, const struct reply *reply, int8
     if (reply_count(reply) != (size_t)b->n)
         return err_set(err, -EPROTO, "settle: %zu results for %d operations", reply_count(reply),
                        b->n);
-    for (int i = 0; i < b->n; i++)
-        ret_results[i] = (int8_t)reply_int(reply_at(reply, (size_t)i));
+    for (int i = 0; i < b->n; i++) {
+        int64_t result;
+        if (!reply_whole(reply_at(reply, (size_t)i), &result) || result < SETTLE_WRONGTYPE ||
+            result > SETTLE_WRITTEN)
+            return err_set(err, -EPROTO, "settle: operation %d has no result", i);
+        ret_results[i] = (int8_t)result;
+    }
     return 0;
 }
 

@@ -26,8 +26,12 @@ int store_stream_append(const struct store *s, struct redis_conn *c, const struc
     script_call_release(&call);
     if (rc != 0)
         return rc;
-    int64_t length = reply_int(reply);
+    int64_t length;
+    if (!reply_whole(reply, &length) || length < -3)
+        rc = err_set(err, -EPROTO, "stream: an unexpected reply");
     reply_free(reply);
+    if (rc != 0)
+        return rc;
     if (length == -1)
         return err_set(err, -ESTALE, "%s", err_phrase(-ESTALE));
     if (length == -2)

@@ -1,10 +1,13 @@
-/* What the fuzz targets share: a check that says what broke before it stops the run. */
+/* What the fuzz targets share: checks that say what broke before they stop the run. */
 #ifndef SLUICE_TESTS_FUZZ_H
 #define SLUICE_TESTS_FUZZ_H
 
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "base/err.h"
+#include "base/utf8.h"
 
 /* libFuzzer calls it with each input. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
@@ -16,5 +19,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
             abort();                                                                               \
         }                                                                                          \
     } while (0)
+
+/* One line of UTF-8 that says something and cannot drive a terminal. */
+static inline void must_be_sentence(const struct err *err)
+{
+    must(err->text[0]);
+    must(utf8_ok(slice_of(err->text)));
+    for (const unsigned char *p = (const unsigned char *)err->text; *p; p++) {
+        must(*p >= 0x20 && *p != 0x7f);
+        must(!(p[0] == 0xc2 && p[1] < 0xa0)); /* U+0080 to U+009F: controls, too */
+    }
+}
 
 #endif

@@ -33,8 +33,12 @@ struct reader {
     size_t nseen;
 };
 
+/* No ck_assert: Check makes a system call for each one that holds, and here are thousands. */
 #define must(r, condition)                                                                         \
-    ck_assert_msg(condition, "%s in: %.*s", #condition, (int)strcspn((r)->line, "\n"), (r)->line)
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            ck_abort_msg("%s in: %.*s", #condition, (int)strcspn((r)->line, "\n"), (r)->line);     \
+    } while (0)
 
 static void must_be_new(struct reader *r, const char *what)
 {

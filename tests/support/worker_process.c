@@ -262,6 +262,11 @@ void worker_process_signal(const struct worker_process *w, int number)
 {
     ck_assert_int_gt(w->pid, 0);
     ck_assert_int_eq(kill(w->pid, number), 0);
+    siginfo_t state = {0};
+    const int look = WSTOPPED | WNOHANG | WNOWAIT;
+    if (number == SIGSTOP) /* on a busy machine its threads go on for a while */
+        wait_until(STOP_WITHIN_MS,
+                   waitid(P_PID, (id_t)w->pid, &state, look) == 0 && state.si_pid == w->pid);
 }
 
 void worker_process_kill(struct worker_process *w)

@@ -57,6 +57,7 @@ void worker_process_spawn(struct worker_process *w, const struct redis_server *s
                           const struct worker_options *o);
 void worker_process_wait_ready(struct worker_process *w, const char *key_prefix);
 
+/* After SIGSTOP it returns when all threads stand still. */
 void worker_process_signal(const struct worker_process *w, int number);
 /* Writes new settings in place of the old, at once and whole; the worker reads them on SIGHUP. */
 void worker_process_rewrite(const struct worker_process *w, const char *settings);

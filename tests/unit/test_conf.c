@@ -324,6 +324,9 @@ START_TEST(queue_names)
                       "\"qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq\" is no "
                       "queue name, must be 1 to 256 printable bytes without space, comma, colon "
                       "or quote");
+    set("SLUICE_QUEUES", "q\xff"); /* no job could name it */
+    refuse_yaml(NULL, "SLUICE_QUEUES: worker.queues: \"q?\" is no queue name, must be 1 to 256 "
+                      "printable bytes without space, comma, colon or quote");
     for (int i = 0; i < CONF_QUEUES_MAX; i++)
         buf_printf(&list, "%sq%d", i ? "," : "", i);
     set("SLUICE_QUEUES", buf_str(&list));

@@ -13,12 +13,13 @@
 #include "conf/table.h"
 #include "support/support.h"
 
-static char conf_folder[] = "/tmp/sluice-conf-XXXXXX";
+static char conf_folder[32];
 
 static inline void conf_setup(void)
 {
     for (int i = 0; i < SETTINGS; i++)
         ck_assert_int_eq(unsetenv(settings[i].env), 0);
+    (void)strcpy(conf_folder, "/tmp/sluice-conf-XXXXXX"); /* fits */
     ck_assert_ptr_nonnull(mkdtemp(conf_folder));
     ck_assert_int_eq(chdir(conf_folder), 0);
 }

@@ -66,6 +66,32 @@ static char *read_all(const char *path)
     return all;
 }
 
+/* What YAML folds, refuses or takes for the end of a line. */
+START_TEST(a_dump_escapes_what_yaml_would_not_keep)
+{
+    struct conf *c =
+        accept_yaml("redis: {username: \"a\\L\\P\\uFEFF\\uFFFE\\\\\\\"\\u00e4\\U0001F600\"}\n"
+                    "handlers: [{class: x, exec: [\"a\\N\\n\\t\\x9bz\"]}]\n");
+    char *dump = dump_of(c);
+    ck_assert_ptr_nonnull(strstr(dump, "  username: \"a\\u2028\\u2029\\ufeff\\ufffe\\\\\\\"\xc3\xa4"
+                                       "\xf0\x9f\x98\x80\"\n"));
+    ck_assert_ptr_nonnull(strstr(dump, "    exec: [\"a\\x85\\x0a\\x09\\x9bz\"]\n"));
+    struct conf *back = accept_yaml(dump);
+    ck_assert_str_eq(back->redis_username, c->redis_username);
+    ck_assert_str_eq(back->handlers[0].argv[0], c->handlers[0].argv[0]);
+    free(dump);
+    conf_unref(c);
+    conf_unref(back);
+
+    ck_assert_int_eq(setenv("REDIS_HOST", "h\xff\xc3", 1), 0); /* bytes that are no text */
+    c = accept_yaml("");
+    dump = dump_of(c);
+    ck_assert_ptr_nonnull(strstr(dump, "  host: \"h\\xff\\xc3\"\n"));
+    free(dump);
+    conf_unref(c);
+}
+END_TEST
+
 START_TEST(worker_yaml_is_the_table)
 {
     const char *path = TEST_SOURCE_DIR "/config/worker.yaml";
@@ -154,6 +180,7 @@ Suite *test_suite(void)
     TCase *tc = conf_case("texts");
     tcase_add_test(tc, secrets_are_masked);
     tcase_add_test(tc, a_dump_loads_again);
+    tcase_add_test(tc, a_dump_escapes_what_yaml_would_not_keep);
     tcase_add_test(tc, worker_yaml_is_the_table);
     tcase_add_test(tc, worker_yaml_examples_load);
     tcase_add_test(tc, a_command_prints_its_own_defaults);

@@ -52,6 +52,20 @@ START_TEST(cut_to_fit)
 }
 END_TEST
 
+START_TEST(always_text)
+{
+    struct err err;
+    (void)err_set(&err, 0, "%s", "\xc3\xa4 \xff\xc3 \xe2\x82\xac \xed\xa0\x80");
+    ck_assert_str_eq(err.text, "\xc3\xa4 ?? \xe2\x82\xac ???");
+    (void)err_set(&err, 0, "%.4s", "abc\xc3\xa4"); /* cut within a character */
+    ck_assert_str_eq(err.text, "abc?");
+    (void)err_set(&err, 0, "a%sb",
+                  "\xc2\x9b"
+                  "31m"); /* one control of two bytes */
+    ck_assert_str_eq(err.text, "a 31mb");
+}
+END_TEST
+
 START_TEST(phrases)
 {
     static const int codes[] = {0,        -ENOTCONN, -ETIMEDOUT, -ECANCELED,   -EAGAIN,
@@ -71,6 +85,7 @@ Suite *test_suite(void)
     tcase_add_test(tc, old_text_may_be_an_argument);
     tcase_add_test(tc, always_one_line);
     tcase_add_test(tc, cut_to_fit);
+    tcase_add_test(tc, always_text);
     tcase_add_test(tc, phrases);
     suite_add_tcase(s, tc);
     return s;

@@ -112,6 +112,8 @@ START_TEST(numbers_as_text)
         {"$4\r\n1.50\r\n", 0, 1.5}, {"$3\r\n1e3\r\n", 0, 1000},
         {"$0\r\n\r\n", 0, 0},       {"$3\r\n12x\r\n", 0, 0},
         {"$3\r\n1\0002\r\n", 0, 0}, {"$20\r\n99999999999999999999\r\n", 0, 99999999999999999999.0},
+        {"$2\r\n 3\r\n", 0, 3},     {"$2\r\n+3\r\n", 0, 3},
+        {"$3\r\nnan\r\n", 0, 0},    {"-7\r\n", 0, 0},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         size_t n = i == 6 ? 9 : strlen(table[i].text); /* row 6 holds a NUL */
@@ -122,6 +124,20 @@ START_TEST(numbers_as_text)
         reply_free(r);
         close_all(c);
     }
+}
+END_TEST
+
+START_TEST(zero_is_told_from_nothing)
+{
+    struct redis_conn *c = OPEN_TO("*4\r\n:0\r\n$1\r\n0\r\n$1\r\nx\r\n$-1\r\n");
+    struct reply *r = read_one(c);
+    for (size_t i = 0; i < 5; i++) {
+        int64_t n = 7;
+        ck_assert_int_eq(reply_whole(reply_at(r, i), &n), i < 2);
+        ck_assert_int_eq(n, i < 2 ? 0 : 7);
+    }
+    reply_free(r);
+    close_all(c);
 }
 END_TEST
 
@@ -284,6 +300,7 @@ Suite *test_suite(void)
     tcase_add_test(t, nothing_answers_empty);
     tcase_add_test(t, every_type);
     tcase_add_test(t, numbers_as_text);
+    tcase_add_test(t, zero_is_told_from_nothing);
     tcase_add_test(t, fields_of_pairs);
     tcase_add_loop_test(t, errors_have_a_code, 0, COUNT(errors));
     tcase_add_loop_test(t, nonsense_breaks_the_connection, 0, COUNT(nonsense));

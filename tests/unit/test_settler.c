@@ -1,0 +1,83 @@
+/* The settler without a server: who is awake when. */
+#include "worker/settler.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "support/support.h"
+
+enum { HANG_MS = 60000 };
+
+static struct settler settler;
+static struct heartbeat heartbeat;
+static struct inflight inflight;
+static struct store *store;
+static struct redis_pool *pool;
+
+static void setup(void)
+{
+    struct redis_pool_options o = {
+        .redis = {.path = "/nowhere/r.sock", .connect_timeout_ms = 100, .socket_timeout_ms = 100},
+        .permits = 1,
+        .max_connections = 1};
+    ck_assert_int_eq(store_new("", "host:1:0123456789ab", &store), 0);
+    ck_assert_int_eq(redis_pool_new(&o, &pool, NULL), 0);
+    heartbeat_init(&heartbeat, store, pool, 15);
+    inflight_init(&inflight);
+    ck_assert_int_eq(settler_start(&settler, store, pool, &inflight, &heartbeat), 0);
+}
+
+static void teardown(void)
+{
+    settler_stop(&settler);
+    inflight_release(&inflight);
+    heartbeat_release(&heartbeat);
+    redis_pool_free(pool);
+    store_free(store);
+}
+
+static int64_t sleeps_until(void)
+{
+    mutex_lock(&settler.mutex);
+    int64_t until = settler.sleeps_until_ns;
+    mutex_unlock(&settler.mutex);
+    return until;
+}
+
+static bool is_parked(void)
+{
+    mutex_lock(&settler.mutex);
+    bool parked = settler.parked;
+    mutex_unlock(&settler.mutex);
+    return parked;
+}
+
+/* A claim carries the end, and while it is under way the thread falls asleep for good: there is
+ * nothing for it to wait for. The end comes back parked, and nothing else ever happens. */
+START_TEST(a_job_parked_by_a_claim_is_tried_again)
+{
+    struct claim *claim = claim_new(inflight_begin(&inflight), 0, "q", 1, NULL);
+    ck_assert_ptr_nonnull(claim);
+    claim->jobs[0].payload = slice_of("{}");
+    wait_until(HANG_MS, sleeps_until() == CLOCK_NEVER);
+    settler_submit(&settler, &claim->jobs[0]);
+    ck_assert_ptr_nonnull(settler_take(&settler));
+    wait_until(HANG_MS, sleeps_until() == CLOCK_NEVER);
+    settler.results[0] = SETTLE_WRONGTYPE;
+    settler_applied(&settler, 0, NULL);
+    ck_assert(is_parked());
+    wait_until(HANG_MS, !is_parked());
+    ck_assert_uint_eq(settler_pending(&settler), 1);
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *s = suite_create("settler");
+    TCase *tc = tcase_create("settler");
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_set_timeout(tc, 2.0 * HANG_MS / 1000);
+    tcase_add_test(tc, a_job_parked_by_a_claim_is_tried_again);
+    suite_add_tcase(s, tc);
+    return s;
+}
