@@ -14,6 +14,7 @@
 #include "worker/inflight.h"
 #include "worker/live.h"
 #include "worker/output.h"
+#include "worker/oversize.h"
 #include "worker/reaper.h"
 #include "worker/runner.h"
 #include "worker/scheduler.h"
@@ -30,6 +31,7 @@ struct worker {
     struct inflight inflight;
     struct heartbeat heartbeat;
     struct tally tally;
+    struct oversize oversize;
     struct streamer streamer;
     struct settler settler;
     struct runner runner;

@@ -45,6 +45,8 @@ static int make_pool(struct worker *w, struct conf *conf, struct err *err)
     int rc = store_redis_options(conf, name, &o.redis, &storage, err);
     if (rc == 0)
         rc = redis_pool_new(&o, &w->pool, err);
+    if (rc == 0)
+        redis_pool_set_bulk_max(w->pool, store_bulk_max(conf));
     free(storage);
     return rc;
 }
@@ -69,6 +71,7 @@ static void wire(struct worker *w)
         .inflight = &w->inflight,
         .heartbeat = &w->heartbeat,
         .live = &w->live,
+        .oversize = &w->oversize,
         .lost_reply = reaper_reconcile,
         .lost_reply_ctx = &w->reaper,
     };
@@ -91,10 +94,16 @@ static void wire(struct worker *w)
         .streamer = &w->streamer,
         .heartbeat = &w->heartbeat,
         .live = &w->live,
+        .oversize = &w->oversize,
         .tally = &w->tally,
     };
-    w->scheduler =
-        (struct scheduler){.store = w->store, .pool = w->pool, .heartbeat = &w->heartbeat};
+    w->scheduler = (struct scheduler){
+        .store = w->store,
+        .pool = w->pool,
+        .heartbeat = &w->heartbeat,
+        .live = &w->live,
+        .oversize = &w->oversize,
+    };
     w->reaper = (struct reaper){
         .store = w->store,
         .pool = w->pool,
@@ -102,6 +111,7 @@ static void wire(struct worker *w)
         .inflight = &w->inflight,
         .dispatch = &w->dispatch,
         .live = &w->live,
+        .oversize = &w->oversize,
     };
     w->beacon = (struct beacon){
         .store = w->store,
