@@ -37,6 +37,7 @@ static void dump_work(struct worker *w)
              log_int("dead", (int64_t)tally_total(&w->tally, TALLY_DEAD)),
              log_int("stopped", (int64_t)tally_total(&w->tally, TALLY_STOPPED)),
              log_int("malformed", (int64_t)atomic_load(&w->runner.malformed)),
+             log_int("oversize", (int64_t)atomic_load(&w->oversize.jobs)),
              log_int("expired", (int64_t)atomic_load(&w->runner.expired)),
              log_int("lost", (int64_t)atomic_load(&w->settler.lost)),
              log_int("unsettled", settler_pending(&w->settler)),

@@ -104,11 +104,8 @@ static int round_trip(struct fetcher *f, struct redis_conn *conn, const struct c
     if (rc != 0)
         return rc;
     claimed_wrong_queues(&claimed, warn_wrong_queue, &(struct wrong){r->queues, .f = f});
-    if (claimed.oversize > 0) {
-        atomic_fetch_add(&f->oversize, (uint64_t)claimed.oversize);
-        log_error("jobs larger than max_payload were moved to dead",
-                  log_int("jobs", claimed.oversize), log_int("max_payload", r->max_payload));
-    }
+    oversize_note_unread(f->oversize, claimed.unread, "", r->max_payload);
+    bool buried = unread_count(claimed.unread) > 0;
     if (claimed.no_lease)
         rc = -ESTALE;
     if (rc == 0 && claimed.queue >= 0) {
@@ -119,7 +116,7 @@ static int round_trip(struct fetcher *f, struct redis_conn *conn, const struct c
     }
     if (!*ret_claim)
         reply_free(claimed.reply);
-    *ret_dry = rc == 0 && claimed.queue < 0 && claimed.oversize == 0;
+    *ret_dry = rc == 0 && claimed.queue < 0 && !buried;
     return rc;
 }
 
@@ -161,7 +158,7 @@ void fetcher_claim(struct fetcher *f, struct sleeper *self, unsigned want)
         rc = r.seq ? round_trip(f, conn, &r, &claim, &dry, &err) : -ENOMEM;
         if (!claim)
             inflight_end(f->inflight, r.seq);
-        lost_reply = rc == -ENOTCONN || rc == -ENOMEM || rc == -EPROTO;
+        lost_reply = rc == -ENOTCONN || rc == -EMSGSIZE || rc == -ENOMEM || rc == -EPROTO;
         redis_pool_give(f->pool, conn);
     }
     free(order);

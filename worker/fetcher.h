@@ -15,6 +15,7 @@
 
 #include "worker/dispatch.h"
 #include "worker/live.h"
+#include "worker/oversize.h"
 #include "worker/settler.h"
 
 #define CLAIM_MAX_BYTES (INT64_C(4) << 20) /* of payload in one claim */
@@ -27,11 +28,12 @@ struct fetcher {
     struct inflight *inflight;
     struct heartbeat *heartbeat;
     struct live *live;
+    struct oversize *oversize;
     void (*lost_reply)(void *ctx); /* a claim may exist that we do not know of */
     void *lost_reply_ctx;
     atomic_uint failures;              /* in a row, for the back-off */
     atomic_int_fast64_t wrong_said_ns; /* when queues of the wrong type were last named */
-    atomic_uint_fast64_t claims, claimed, oversize;
+    atomic_uint_fast64_t claims, claimed;
 };
 
 /* Does the turn: claims up to want jobs and ends with dispatch_claimed(). */

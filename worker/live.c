@@ -36,6 +36,14 @@ struct conf *live_conf(struct live *l, uint64_t *ret_version)
     return conf;
 }
 
+int64_t live_max_payload(struct live *l)
+{
+    mutex_lock(&l->mutex);
+    int64_t max_payload = l->conf->max_payload;
+    mutex_unlock(&l->mutex);
+    return max_payload;
+}
+
 struct registry *live_registry(struct live *l)
 {
     mutex_lock(&l->mutex);

@@ -28,6 +28,7 @@ void live_init(struct live *l, struct conf *conf, struct registry *registry);
 void live_release(struct live *l);
 void live_swap(struct live *l, struct conf *conf, struct registry *registry);
 
+int64_t live_max_payload(struct live *l);
 struct conf *live_conf(struct live *l, uint64_t *ret_version); /* conf_unref() it */
 struct registry *live_registry(struct live *l);                /* registry_unref() it */
 

@@ -77,7 +77,7 @@ static void put_counts(struct buf *out, struct worker *w)
         {"sluice_jobs_malformed_total", "Payloads that are no job, moved to dead.",
          &w->runner.malformed},
         {"sluice_jobs_oversize_total", "Jobs larger than max_payload, moved to dead.",
-         &w->fetcher.oversize},
+         &w->oversize.jobs},
         {"sluice_jobs_expired_total", "Jobs dropped because they had expired.", &w->runner.expired},
         {"sluice_jobs_lost_total", "Jobs whose end was not written: they were no longer ours.",
          &w->settler.lost},

@@ -15,6 +15,7 @@
 #include "worker/inflight.h"
 #include "worker/live.h"
 #include "worker/output.h"
+#include "worker/oversize.h"
 #include "worker/reaper.h"
 #include "worker/runner.h"
 #include "worker/scheduler.h"
@@ -32,6 +33,7 @@ struct worker {
     struct heartbeat heartbeat;
     struct tally tally;
     struct cancelled cancelled;
+    struct oversize oversize;
     struct streamer streamer;
     struct settler settler;
     struct runner runner;

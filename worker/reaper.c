@@ -43,16 +43,18 @@ static int recover_one(struct reaper *r, struct redis_conn *conn, const char *id
 {
     struct recovered got;
     uint64_t moved = 0;
+    int64_t max_payload = live_max_payload(r->live);
     unsigned buried;
     enum recover_state state;
     do {
         buried = 0;
         if (!heartbeat_calm(r->heartbeat))
             return 0;
-        int rc =
-            store_recover(r->store, conn, identity, heartbeat_calm_until(r->heartbeat), &got, err);
+        int rc = store_recover(r->store, conn, identity, heartbeat_calm_until(r->heartbeat),
+                               max_payload, &got, err);
         if (rc != 0)
             return rc;
+        oversize_note_unread(r->oversize, got.unread, "", max_payload);
         moved += got.moved;
         state = got.state;
         for (size_t i = 0; rc == 0 && i < got.nsuspects; i++) {
@@ -60,8 +62,8 @@ static int recover_one(struct reaper *r, struct redis_conn *conn, const char *id
             rc = bury(r, conn, identity, &s, &buried, err);
         }
         for (size_t i = 0; i < got.nwrong; i++)
-            log_error("jobs of a dead worker cannot go back: their queue's key is no list",
-                      log_str("worker", identity), log_slice("queue", recovered_wrong(&got, i)));
+            log_error("jobs of a dead worker stay claimed: a key holds another type",
+                      log_str("worker", identity), log_slice("key", recovered_wrong(&got, i)));
         reply_free(got.reply);
         atomic_fetch_add(&r->buried, buried);
         if (rc != 0)
@@ -116,6 +118,7 @@ static int begin_trial(struct reaper *r, struct redis_conn *conn, struct err *er
     int rc = -ENOMEM;
     if (request.seq)
         rc = store_claim(r->store, conn, &request, NULL, NULL, NULL, &claimed, err);
+    oversize_note_unread(r->oversize, claimed.unread, "", request.max_payload);
     if (rc == 0 && claimed.queue >= 0) {
         claim = claim_new(request.seq, heartbeat_generation(r->heartbeat), queues[claimed.queue], 1,
                           claimed.reply);
@@ -191,19 +194,20 @@ static int drop_settled(struct reaper *r, struct redis_conn *conn, uint64_t seq,
     return rc;
 }
 
-/* A claim whose number is now known again; takes the elements over, of which some are live. */
-static void adopt(struct reaper *r, const struct claim_entry *entry, struct reply *elements)
+/* A claim whose number is now known again; takes the reply over, of whose elements some are live.
+ */
+static void adopt(struct reaper *r, const struct claim_entry *entry, struct adopted *found)
 {
-    unsigned live = count_live(elements), at = 0;
+    unsigned live = count_live(found->elements), at = 0;
     struct claim *claim =
-        claim_new(entry->seq, heartbeat_generation(r->heartbeat), entry->queue, live, elements);
+        claim_new(entry->seq, heartbeat_generation(r->heartbeat), entry->queue, live, found->reply);
     if (!claim) {
         inflight_end(r->inflight, entry->seq);
-        reply_free(elements);
+        reply_free(found->reply);
         return;
     }
-    for (size_t i = 0; i < reply_count(elements); i++) {
-        struct slice payload = reply_str(reply_at(elements, i));
+    for (size_t i = 0; i < reply_count(found->elements); i++) {
+        struct slice payload = reply_str(reply_at(found->elements, i));
         if (store_is_tombstone(payload))
             continue;
         claim->jobs[at].index = (unsigned)i;
@@ -216,20 +220,25 @@ static void adopt(struct reaper *r, const struct claim_entry *entry, struct repl
 }
 
 static int check_claim(struct reaper *r, struct redis_conn *conn, const struct claim_entry *entry,
-                       struct err *err)
+                       int64_t max_payload, struct err *err)
 {
     if (!inflight_adopt(r->inflight, entry->seq))
         return 0; /* known */
-    struct reply *elements = NULL;
-    int rc = store_claim_read(r->store, conn, entry->seq, &elements, err);
-    if (rc == 0 && count_live(elements) > 0) {
+    struct adopted found = {0};
+    int rc = store_claim_adopt(r->store, conn, entry, max_payload, &found, err);
+    oversize_note_unread(r->oversize, found.unread, "", max_payload);
+    if (rc == 0 && count_live(found.elements) > 0) {
         forget_doubt(r, entry->seq);
-        adopt(r, entry, elements);
+        adopt(r, entry, &found);
         return 0;
     }
-    bool settled = reply_count(elements) > 0;
-    reply_free(elements);
-    if (rc == 0 && settled) {
+    bool settled = reply_count(found.elements) > 0;
+    reply_free(found.reply);
+    if (rc == -EMEDIUMTYPE) { /* the other claims go on; this is looked at again with each tick */
+        log_error("claimed jobs of a lost reply stay where they are",
+                  log_str("queue", entry->queue), log_str("error", err->text));
+        rc = 0;
+    } else if (rc == 0 && settled) {
         rc = drop_settled(r, conn, entry->seq, err);
         forget_doubt(r, entry->seq);
     } else if (rc == 0 && doubt_is_settled(r, entry->seq)) {
@@ -256,9 +265,10 @@ static int reconcile(struct reaper *r, struct redis_conn *conn, struct err *err)
 {
     struct claim_entry *entries = NULL;
     size_t n = 0;
+    int64_t max_payload = live_max_payload(r->live);
     int rc = store_claims(r->store, conn, &entries, &n, err);
     for (size_t i = 0; rc == 0 && i < n; i++)
-        rc = check_claim(r, conn, &entries[i], err);
+        rc = check_claim(r, conn, &entries[i], max_payload, err);
     if (rc == 0)
         drop_stale_doubts(r, entries, n);
     claim_entries_free(entries, n);

@@ -14,10 +14,11 @@
  * something else during its trial.)
  *
  * Reconciliation. A claim of our own that Redis has in the registry and we do not know came about
- * by a lost reply, or by the ghost of a broken connection: its jobs are adopted. An unknown empty
- * one may still be filled by a ghost and is forgotten only when it has been empty for a full
- * lease. It runs when somebody lost a reply, and whenever the heartbeat counts more claims in the
- * registry than we know.
+ * by a lost reply, by one that was refused for its size, or by the ghost of a broken connection:
+ * its jobs are adopted; what is larger than max_payload is moved to dead instead, unread. An
+ * unknown empty one may still be filled by a ghost and is forgotten only when it has been empty for
+ * a full lease. It runs when somebody lost a reply, and whenever the heartbeat counts more claims
+ * in the registry than we know.
  *
  * Threads: a ticker of its own; ticks pass the gate.
  */
@@ -32,6 +33,7 @@
 #include "worker/heartbeat.h"
 #include "worker/inflight.h"
 #include "worker/live.h"
+#include "worker/oversize.h"
 #include "worker/ticker.h"
 
 struct doubt;
@@ -43,6 +45,7 @@ struct reaper {
     struct inflight *inflight;
     struct dispatch *dispatch;
     struct live *live;
+    struct oversize *oversize;
     struct ticker ticker;
     atomic_bool reconcile; /* asked for */
     /* the ticker's own: */

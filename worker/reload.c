@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "store/connect.h"
 #include "worker/parts.h"
 
 static bool same(const char *a, const char *b)
@@ -57,6 +58,7 @@ int worker_reload(struct worker *w, struct conf *conf, struct err *err)
         }
     }
     check_fixed(old, conf);
+    redis_pool_set_bulk_max(w->pool, store_bulk_max(conf));
     log_setup(conf->log_level, conf->log_format);
     live_swap(&w->live, conf_ref(conf), registry);
     dispatch_set_limit(&w->dispatch, conf->threads);

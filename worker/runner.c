@@ -39,18 +39,33 @@ static void submit(struct runner *r, struct job *job, struct settlement *end)
     settler_submit(r->settler, job);
 }
 
-/* Not a job: the raw bytes go to dead. */
+/* The raw bytes go to dead. False without memory: the job is still claimed, and adopted again. */
+static bool bury(struct runner *r, struct job *job, enum settle_stats stats)
+{
+    struct settlement *end = settlement_new(SETTLE_DEAD, stats);
+    if (end)
+        submit(r, job, end);
+    else
+        settler_abandon(r->settler, job);
+    return end != NULL;
+}
+
 static void bury_malformed(struct runner *r, struct job *job, const struct err *why)
 {
-    struct settlement *end = settlement_new(SETTLE_DEAD, SETTLE_FAILED);
-    if (!end) {
-        settler_abandon(r->settler, job); /* still claimed: it is adopted again */
-        return;
-    }
-    atomic_fetch_add(&r->malformed, 1);
     log_error("not a job: moved to dead", log_str("queue", job->claim->queue),
               log_str("error", why->text), log_int("bytes", (int64_t)job->payload.n));
-    submit(r, job, end);
+    if (bury(r, job, SETTLE_FAILED))
+        atomic_fetch_add(&r->malformed, 1);
+}
+
+/* Scripts move such a job to dead unread, and a connection refuses what is above its cap; what a
+ * blocking wait brings in between (store_bulk_max) is seen here first. No figure of Redis counts
+ * it, on none of these ways: it was no run. */
+static void bury_oversize(struct runner *r, struct job *job, int64_t max_payload)
+{
+    oversize_note(r->oversize, log_str("queue", job->claim->queue), (int64_t)job->payload.n,
+                  max_payload);
+    (void)bury(r, job, SETTLE_UNCOUNTED); /* either way it has been noted */
 }
 
 static bool is_expired(struct runner *r, const struct envelope *e)
@@ -284,17 +299,6 @@ static int64_t run_parsed(struct runner *r, struct slot *slot, struct job *job, 
     return run->ended_ns - run->started_ns;
 }
 
-/* A claim by script leaves what is larger than the cap in Redis; what a blocking wait has moved is
- * seen here first. */
-static int parse(const struct job *job, const struct conf *conf, struct envelope *ret,
-                 struct err *err)
-{
-    if (job->payload.n > (size_t)conf->max_payload)
-        return err_set(err, -EBADMSG, "%zu bytes are more than max_payload allows (%lld)",
-                       job->payload.n, (long long)conf->max_payload);
-    return envelope_parse(job->payload, ret, err);
-}
-
 int64_t runner_run(struct runner *r, int slot, struct job *job)
 {
     struct run run = {.started_ns = clock_now_ns()};
@@ -308,9 +312,14 @@ int64_t runner_run(struct runner *r, int slot, struct job *job)
         return 0;
     }
     cancelled_wait_known(r->cancelled, clock_deadline_ms(KNOWN_MS));
-    int64_t took_ns = 0;
     struct conf *conf = live_conf(r->live, NULL);
-    int rc = parse(job, conf, &run.envelope, &err);
+    int64_t took_ns = 0, max_payload = conf->max_payload;
+    if (job->payload.n > (size_t)max_payload) {
+        bury_oversize(r, job, max_payload);
+        conf_unref(conf);
+        return 0;
+    }
+    int rc = envelope_parse(job->payload, &run.envelope, &err);
     if (rc == -EBADMSG) {
         bury_malformed(r, job, &err);
     } else if (rc != 0) {

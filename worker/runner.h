@@ -1,7 +1,8 @@
 /*
  * The runner: one claimed job from its bytes to its end.
  *
- *     parse -> (dead: not a job) -> expired? -> find the handler -> run -> outcome -> settlement
+ *     (dead: too large) -> parse -> (dead: not a job) -> expired? -> find the handler -> run ->
+ * outcome -> settlement
  *
  * It knows the rules (Sidekiq's retries, tracking, streams, timeouts) and no handler kind, and it
  * writes nothing itself but the "running" state of tracked jobs: ends go to the settler, output to
@@ -24,6 +25,7 @@
 #include "worker/cancelled.h"
 #include "worker/live.h"
 #include "worker/output.h"
+#include "worker/oversize.h"
 #include "worker/settler.h"
 #include "worker/tally.h"
 
@@ -42,6 +44,7 @@ struct runner {
     struct live *live;
     struct tally *tally;
     struct cancelled *cancelled;
+    struct oversize *oversize;
     struct slot *slots; /* one per executor thread */
     int nslots;
     atomic_uint_fast64_t malformed, expired;

@@ -12,16 +12,19 @@ static const char *const set_names[DUE_SETS] = {
     [DUE_RETRY] = "retry",
 };
 
-/* Moves all that is due in one set. *ret_in: seconds until the next entry, < 0 when none. */
+/* Moves all that is due in one set. *ret_hold_s is set when something has to stay: until then. */
 static int promote_all(struct scheduler *s, struct redis_conn *conn, enum due_set set,
-                       double *ret_in, struct err *err)
+                       double *ret_hold_s, struct err *err)
 {
     struct promotion p = {0};
     uint64_t stuck = 0;
+    int64_t max_payload = live_max_payload(s->live);
     do {
-        int rc = store_promote(s->store, conn, set, stuck, &p, err);
+        int rc = store_promote(s->store, conn, set, stuck, max_payload, &p, err);
         if (rc != 0)
             return rc;
+        oversize_note_unread(s->oversize, p.unread, set_names[set], max_payload);
+        reply_free(p.reply);
         stuck += p.stuck;
         atomic_fetch_add(&s->promoted, p.moved);
         if (p.moved > 0)
@@ -31,28 +34,38 @@ static int promote_all(struct scheduler *s, struct redis_conn *conn, enum due_se
             log_error("entries that are no jobs were moved to dead", log_str("set", set_names[set]),
                       log_int("entries", (int64_t)p.buried));
     } while (p.more && stuck < STUCK_MAX);
-    if (stuck > 0)
+    if (stuck > 0) {
         log_error("due jobs cannot go to their queues: a key holds another type",
                   log_str("set", set_names[set]), log_int("jobs", (int64_t)stuck));
-    *ret_in = stuck > 0 ? AFTER_ERROR_MS / 1000.0 : p.next_due_in;
+        *ret_hold_s = AFTER_ERROR_MS / 1000.0;
+    }
     return 0;
 }
 
-static int look(struct scheduler *s, struct redis_conn *conn, double *ret_in, struct err *err)
+/* Moves what is due and shortens *pause_s to what is due next. */
+static int look(struct scheduler *s, struct redis_conn *conn, double *pause_s, struct err *err)
 {
-    double in[DUE_SETS];
-    int rc = store_next_due(s->store, conn, heartbeat_redis_now(s->heartbeat), in, err);
+    double in[DUE_SETS], hold_s[DUE_SETS] = {-1, -1}; /* what stays due is not due at once */
+    bool moved = false;
+    int rc = store_next_due(s->store, conn, *pause_s, in, err);
     for (int set = 0; rc == 0 && set < DUE_SETS; set++) {
-        if (in[set] == 0)
-            rc = promote_all(s, conn, (enum due_set)set, &in[set], err);
+        if (in[set] != 0)
+            continue;
+        moved = true;
+        rc = promote_all(s, conn, (enum due_set)set, &hold_s[set], err);
         if (rc == -EMEDIUMTYPE) { /* the other set goes on */
             log_error("a set of due jobs is of another type: passed over",
                       log_str("set", set_names[set]));
             rc = 0;
-            in[set] = -1;
+            hold_s[set] = *pause_s;
         }
-        if (rc == 0 && in[set] >= 0 && in[set] < *ret_in)
-            *ret_in = in[set];
+    }
+    if (rc == 0 && moved)
+        rc = store_next_due(s->store, conn, *pause_s, in, err);
+    for (int set = 0; rc == 0 && set < DUE_SETS; set++) {
+        double next_s = hold_s[set] >= 0 ? hold_s[set] : in[set];
+        if (next_s >= 0 && next_s < *pause_s)
+            *pause_s = next_s;
     }
     return rc;
 }

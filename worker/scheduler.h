@@ -16,12 +16,16 @@
 #include "redis/pool.h"
 #include "store/schedule.h"
 #include "worker/heartbeat.h"
+#include "worker/live.h"
+#include "worker/oversize.h"
 #include "worker/ticker.h"
 
 struct scheduler {
     const struct store *store;
     struct redis_pool *pool;
     struct heartbeat *heartbeat;
+    struct live *live;
+    struct oversize *oversize;
     struct ticker ticker;
     atomic_uint_fast64_t promoted;
 };

@@ -28,6 +28,7 @@ bool worker_wait_drained(struct worker *w, int64_t deadline_ns)
 static void give_back(struct worker *w, int64_t deadline)
 {
     uint64_t moved = 0;
+    int64_t max_payload = live_max_payload(&w->live);
     struct err err = {""};
     int rc;
     if (waker_has_ghosts(&w->waker)) {
@@ -40,7 +41,7 @@ static void give_back(struct worker *w, int64_t deadline)
         struct recovered got = {0};
         rc = redis_pool_take(w->pool, deadline, &conn, &err);
         if (rc == 0)
-            rc = store_recover(w->store, conn, NULL, 0, &got, &err);
+            rc = store_recover(w->store, conn, NULL, 0, max_payload, &got, &err);
         if (conn)
             redis_pool_give(w->pool, conn);
         if (rc != 0) { /* an error that comes at once must not make a busy loop */
@@ -49,9 +50,10 @@ static void give_back(struct worker *w, int64_t deadline)
             continue;
         }
         moved += got.moved;
+        oversize_note_unread(&w->oversize, got.unread, "", max_payload);
         for (size_t i = 0; i < got.nwrong; i++)
-            log_error("jobs stay claimed: their queue's key is no list",
-                      log_slice("queue", recovered_wrong(&got, i)));
+            log_error("jobs stay claimed: a key holds another type",
+                      log_slice("key", recovered_wrong(&got, i)));
         bool more = got.state == RECOVER_MORE;
         reply_free(got.reply);
         if (!more)

@@ -115,6 +115,17 @@ static void break_slot(struct waker *w, struct wait_slot *slot, const char *why)
     w->lost_reply(w->lost_reply_ctx);
 }
 
+/* What landed is too large to be read. It lies in the claim, whose number is forgotten, so that
+ * reconciliation looks at it, and buries it. The connection goes with it; Redis is in no trouble.
+ */
+static void refuse_landed(struct waker *w, struct wait_slot *slot)
+{
+    log_debug("a blocking wait brought a job that is too large", log_str("queue", slot->queue));
+    slot->armed = false;
+    close_slot(w, slot);
+    w->lost_reply(w->lost_reply_ctx);
+}
+
 /* ---- waiting and landing ---- */
 
 /* Is the queue paused? With few queues the question rides along with each wait, so that the answer
@@ -202,6 +213,10 @@ static void read_wait(struct waker *w, struct wait_slot *slot)
         break_slot(w, slot, err.text);
         return;
     }
+    if (rc == -EMSGSIZE) {
+        refuse_landed(w, slot);
+        return;
+    }
     slot->armed = false;
     if (rc == 0 && payload && !asks_ahead(w) &&
         store_is_paused(w->store, slot->conn, slot->queue, &slot->paused, NULL) != 0)
@@ -221,7 +236,10 @@ static void check_wait(struct waker *w, struct wait_slot *slot, bool readable)
     bool ready = false;
     if (!slot->armed)
         return;
-    if (readable && redis_conn_poll(slot->conn, &ready) != 0)
+    int rc = readable ? redis_conn_poll(slot->conn, &ready) : 0;
+    if (rc == -EMSGSIZE)
+        refuse_landed(w, slot);
+    else if (rc != 0)
         break_slot(w, slot, "the connection broke");
     else if (ready)
         read_wait(w, slot);

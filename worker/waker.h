@@ -13,8 +13,10 @@
  *
  * A wait whose connection breaks may have moved a job all the same, and until the server notices,
  * its ghost may still do so: the claim's number is dropped from inflight and `lost_reply` asks for
- * reconciliation; the old client is killed by its id. Where that fails, the ghost may live on when
- * this process has ended: waker_has_ghosts() then says that our name must stay in the books.
+ * reconciliation; the old client is killed by its id. A job above the cap of the connection
+ * (redis/bulk_cap.h) breaks it likewise, but leaves no ghost, since its wait has ended. Where that
+ * fails, the ghost may live on when this process has ended: waker_has_ghosts() then says that our
+ * name must stay in the books.
  *
  * Threads: waker_notify() from any thread.
  */

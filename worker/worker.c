@@ -45,6 +45,8 @@ static int make_pool(struct worker *w, struct conf *conf, struct err *err)
     int rc = store_redis_options(conf, name, &o.redis, &storage, err);
     if (rc == 0)
         rc = redis_pool_new(&o, &w->pool, err);
+    if (rc == 0)
+        redis_pool_set_bulk_max(w->pool, store_bulk_max(conf));
     free(storage);
     return rc;
 }
@@ -83,6 +85,7 @@ static void wire(struct worker *w)
         .inflight = &w->inflight,
         .heartbeat = &w->heartbeat,
         .live = &w->live,
+        .oversize = &w->oversize,
         .lost_reply = reaper_reconcile,
         .lost_reply_ctx = &w->reaper,
     };
@@ -105,6 +108,7 @@ static void wire(struct worker *w)
         .streamer = &w->streamer,
         .heartbeat = &w->heartbeat,
         .live = &w->live,
+        .oversize = &w->oversize,
         .tally = &w->tally,
         .cancelled = &w->cancelled,
     };
@@ -116,8 +120,13 @@ static void wire(struct worker *w)
         .cancel_ctx = &w->runner,
         .order = on_order,
     };
-    w->scheduler =
-        (struct scheduler){.store = w->store, .pool = w->pool, .heartbeat = &w->heartbeat};
+    w->scheduler = (struct scheduler){
+        .store = w->store,
+        .pool = w->pool,
+        .heartbeat = &w->heartbeat,
+        .live = &w->live,
+        .oversize = &w->oversize,
+    };
     w->reaper = (struct reaper){
         .store = w->store,
         .pool = w->pool,
@@ -125,6 +134,7 @@ static void wire(struct worker *w)
         .inflight = &w->inflight,
         .dispatch = &w->dispatch,
         .live = &w->live,
+        .oversize = &w->oversize,
     };
     w->beacon = (struct beacon){
         .store = w->store,

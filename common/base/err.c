@@ -78,6 +78,8 @@ const char *err_phrase(int code)
         return "the job is no longer owned by this worker";
     case EBADMSG:
         return "not a job";
+    case EMSGSIZE:
+        return "a reply is larger than allowed";
     case EPROTO:
         return "unexpected reply from Redis";
     default:

@@ -17,6 +17,7 @@
  *   -EMEDIUMTYPE  a key holds another type than the one expected (WRONGTYPE)
  *   -ESTALE       the job is no longer ours: write nothing more for it
  *   -EBADMSG      a payload is not a job
+ *   -EMSGSIZE     a reply holds more than we read; the connection is closed, the command has run
  *   -EPROTO       a reply of a shape or an error that we do not know
  *   -EINVAL       a bad argument or setting; -ENOMEM no memory; other errno values as usual
  *

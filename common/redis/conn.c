@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "redis/bulk_cap.h"
 #include "redis/dial.h"
+#include "redis/greeting.h"
 #include "redis/tls.h"
 
 struct redis_conn {
@@ -19,6 +21,7 @@ struct redis_conn {
     struct reply *next; /* received by redis_conn_poll() and not read yet */
     int receive_ms;     /* the wait for replies that is in force */
     int send_ms;
+    size_t bulk_max; /* bytes of a string in a reply; 0: any */
     int64_t lent_ns; /* the pool's */
 
     /* The arguments of the command being sent, in the shape that hiredis takes; kept so that a
@@ -36,6 +39,11 @@ void redis_conn_set_lent(struct redis_conn *c, int64_t since_ns)
 int64_t redis_conn_lent(const struct redis_conn *c)
 {
     return c->lent_ns;
+}
+
+void redis_conn_set_bulk_max(struct redis_conn *c, size_t bytes)
+{
+    c->bulk_max = bytes;
 }
 
 bool redis_conn_broken(const struct redis_conn *c)
@@ -137,6 +145,39 @@ int redis_conn_flush(struct redis_conn *c, struct err *err)
     return 0;
 }
 
+/* The next reply out of what has arrived; NULL when that is not yet all of it. */
+static int parse(struct redis_conn *c, struct reply **ret, struct err *err)
+{
+    void *reply = NULL;
+    if (redisGetReplyFromReader(c->redis, &reply) != REDIS_OK)
+        return fail(c, 0, err);
+    if (!reply && c->bulk_max > 0) {
+        int rc = bulk_cap_check(c->redis->reader, c->bulk_max, err);
+        c->broken = rc != 0; /* the rest of the string is on its way */
+        if (rc != 0)
+            return rc;
+    }
+    *ret = reply;
+    return 0;
+}
+
+/* Waits for a whole reply. */
+static int receive(struct redis_conn *c, struct reply **ret, struct err *err)
+{
+    struct reply *reply = NULL;
+    int rc = parse(c, &reply, err);
+    if (rc == 0 && !reply)
+        rc = redis_conn_flush(c, err);
+    while (rc == 0 && !reply) {
+        if (redisBufferRead(c->redis) != REDIS_OK)
+            return fail(c, errno, err);
+        rc = parse(c, &reply, err);
+    }
+    if (rc == 0)
+        *ret = reply;
+    return rc;
+}
+
 int redis_conn_read(struct redis_conn *c, struct reply **ret, struct err *err)
 {
     if (c->broken)
@@ -145,10 +186,9 @@ int redis_conn_read(struct redis_conn *c, struct reply **ret, struct err *err)
         *ret = c->next;
         c->next = NULL;
     } else {
-        void *reply = NULL;
-        if (redisGetReply(c->redis, &reply) != REDIS_OK)
-            return fail(c, errno, err);
-        *ret = reply;
+        int rc = receive(c, ret, err);
+        if (rc != 0)
+            return rc;
     }
     if (c->pending > 0) /* pushed messages answer no command */
         c->pending--;
@@ -175,13 +215,9 @@ static int set_blocking(struct redis_conn *c, bool blocking)
 static int gather(struct redis_conn *c)
 {
     for (;;) {
-        void *reply = NULL;
-        if (redisGetReplyFromReader(c->redis, &reply) != REDIS_OK)
-            return fail(c, 0, NULL);
-        if (reply) {
-            c->next = reply;
-            return 0;
-        }
+        int rc = parse(c, &c->next, NULL);
+        if (rc != 0 || c->next)
+            return rc;
         size_t had = c->redis->reader->len;
         if (redisBufferRead(c->redis) != REDIS_OK)
             return fail(c, 0, NULL);
@@ -202,7 +238,7 @@ int redis_conn_poll(struct redis_conn *c, bool *ret_ready)
             rc = set_blocking(c, true);
         if (rc != 0) {
             c->broken = true;
-            return -ENOTCONN;
+            return rc == -EMSGSIZE ? rc : -ENOTCONN;
         }
     }
     *ret_ready = c->next != NULL;
@@ -259,88 +295,6 @@ int redis_callf(struct redis_conn *c, struct reply **ret, struct err *err, const
     return rc;
 }
 
-/* What a new connection says, in order, in one write. PING comes last: a server that accepts
- * connections may still be loading, or want a password that was not given. */
-enum greeting { SAY_AUTH, SAY_SELECT, SAY_NAME, SAY_PING, SAY_END };
-
-/* Puts one greeting into cmd; false when the options do not ask for it. */
-static bool compose(enum greeting what, const struct redis_options *o, struct command *cmd)
-{
-    command_clear(cmd);
-    switch (what) {
-    case SAY_AUTH:
-        if (!o->username && !o->password)
-            return false;
-        command_text(cmd, "AUTH");
-        if (o->username)
-            command_text(cmd, o->username);
-        command_text(cmd, o->password ? o->password : ""); /* an ACL user with `nopass` */
-        return true;
-    case SAY_SELECT:
-        if (o->db == 0)
-            return false;
-        command_text(cmd, "SELECT");
-        command_int(cmd, o->db);
-        return true;
-    case SAY_NAME:
-        if (!o->name)
-            return false;
-        command_text(cmd, "CLIENT");
-        command_text(cmd, "SETNAME");
-        command_text(cmd, o->name);
-        return true;
-    case SAY_PING:
-        command_text(cmd, "PING");
-        return true;
-    case SAY_END:
-        break;
-    }
-    return false;
-}
-
-/* The code for an error reply to one greeting. */
-static int judge(enum greeting what, int rc, struct err *err)
-{
-    switch (what) {
-    case SAY_AUTH: /* old servers have no word for it: "ERR invalid password" */
-        return err_prefix(err, rc == -EPROTO ? -EACCES : rc, "AUTH");
-    case SAY_SELECT:
-        return err_prefix(err, rc == -EPROTO ? -EINVAL : rc, "SELECT");
-    case SAY_NAME: /* a help for people; services that forbid CLIENT work without it */
-        return rc == -EPROTO || rc == -EACCES ? 0 : rc;
-    default:
-        return rc;
-    }
-}
-
-static int greet(struct redis_conn *c, const struct redis_options *o, struct err *err)
-{
-    struct command cmd = {0};
-    unsigned said = 0;
-    int rc = 0;
-    for (enum greeting what = SAY_AUTH; what < SAY_END && rc == 0; what++)
-        if (compose(what, o, &cmd)) {
-            rc = redis_conn_send(c, &cmd);
-            said |= 1U << what;
-        }
-    command_release(&cmd);
-    if (rc != 0)
-        return err_set(err, rc, "%s", err_phrase(rc));
-
-    for (enum greeting what = SAY_AUTH; what < SAY_END && rc == 0; what++)
-        if (said & 1U << what) {
-            struct reply *reply = NULL;
-            rc = redis_conn_read(c, &reply, err);
-            if (rc != 0)
-                break;
-            rc = reply_error(reply, err);
-            if (rc != 0)
-                rc = judge(what, rc, err);
-            reply_free(reply);
-        }
-    return rc;
-}
-
 /* Everything between the connected socket and the first command of the caller, in time. */
 static int set_up(struct redis_conn *c, const struct redis_options *o, int64_t deadline_ns,
                   struct err *err)
@@ -354,7 +308,7 @@ static int set_up(struct redis_conn *c, const struct redis_options *o, int64_t d
     c->send_ms = c->receive_ms = left_ms > 0 ? left_ms : 1;
     rc = dial_set_timeouts(c->redis->fd, c->receive_ms, c->send_ms);
     if (rc == 0)
-        rc = greet(c, o, err);
+        rc = greeting_say(c, o, err);
     if (rc == 0) {
         c->send_ms = o->socket_timeout_ms;
         rc = redis_conn_set_timeout(c, o->socket_timeout_ms);

@@ -9,6 +9,10 @@
  * Commands may be pipelined: any number of redis_conn_send(), then as many redis_conn_read(), in
  * order. Nothing is written before the first read or redis_conn_flush().
  *
+ * A string in a reply may be as long as Redis allows (512 MB) unless redis_conn_set_bulk_max() caps
+ * it; one that is longer is not read (redis/bulk_cap.h): the read says -EMSGSIZE, once, and the
+ * connection is broken, as the string is still on its way. The command has taken effect.
+ *
  * Set on each socket: FD_CLOEXEC (hiredis does not), TCP keepalive, TCP_NODELAY,
  * TCP_USER_TIMEOUT, send and receive timeouts. After connecting: TLS (when asked, with the
  * host name verified), AUTH, SELECT, CLIENT SETNAME, PING.
@@ -20,7 +24,8 @@
  * Threads: a connection belongs to one thread at a time. Blocking: up to the timeouts.
  * Errors: -ENOTCONN (not reached, broken, timed out, certificate refused), -EAGAIN (LOADING and
  * the like, or the server is at its maxclients), -EACCES (AUTH), -EINVAL (settings that cannot
- * work: TLS without support or with unusable files, a database that does not exist), -ENOMEM.
+ * work: TLS without support or with unusable files, a database that does not exist), -EMSGSIZE (a
+ * reply above the cap), -ENOMEM.
  * Ownership: redis_conn_free() closes; accepts NULL.
  */
 #ifndef SLUICE_REDIS_CONN_H
@@ -93,6 +98,9 @@ bool redis_conn_stale(const struct redis_conn *c);
 /* Changes the wait for replies (timeout_ms > 0), e.g. to that of a blocking command and 2 s. */
 int redis_conn_set_timeout(struct redis_conn *c, int timeout_ms) warn_unused_result;
 
+/* Strings of more bytes than this are not read from now on; 0 lifts the cap, as it is at first. */
+void redis_conn_set_bulk_max(struct redis_conn *c, size_t bytes);
+
 /* Appends a command to the output buffer. -ENOTCONN, -ENOMEM. */
 int redis_conn_send(struct redis_conn *c, const struct command *cmd) warn_unused_result;
 
@@ -105,7 +113,7 @@ int redis_conn_read(struct redis_conn *c, struct reply **ret, struct err *err) w
 
 /* True when a whole reply has been received already, so that redis_conn_read() will not block.
  * Reads what the socket has without blocking; call it after poll() says readable. Sets
- * *ret_ready; -ENOTCONN when the connection broke meanwhile. */
+ * *ret_ready; -ENOTCONN when the connection broke meanwhile, -EMSGSIZE when by the cap. */
 int redis_conn_poll(struct redis_conn *c, bool *ret_ready) warn_unused_result;
 
 /* Send and read one command. An error reply is returned as its code (and freed). *ret may be

@@ -37,6 +37,7 @@ struct redis_pool {
     int max_connections, reserved;
     int64_t idle_timeout_ms;
     struct permit permit;
+    atomic_size_t bulk_max;
     struct histogram op; /* how long connections were lent out */
 
     struct mutex mutex; /* guards: all below */
@@ -330,6 +331,7 @@ int redis_pool_take(struct redis_pool *pool, int64_t deadline_ns, struct redis_c
         rc = obtain(pool, ticket, ret, err);
         if (rc == 0) {
             redis_conn_set_lent(*ret, clock_now_ns());
+            redis_conn_set_bulk_max(*ret, atomic_load(&pool->bulk_max));
             return 0;
         }
         permit_give(&pool->permit);
@@ -378,12 +380,21 @@ int redis_pool_take_private(struct redis_pool *pool, const char *role, struct re
     else
         count_locked(pool, PRIVATE);
     mutex_unlock(&pool->mutex);
-    return rc == 0 ? open_conn(pool, PRIVATE, &o, ticket, ret, err) : rc;
+    if (rc == 0)
+        rc = open_conn(pool, PRIVATE, &o, ticket, ret, err);
+    if (rc == 0)
+        redis_conn_set_bulk_max(*ret, atomic_load(&pool->bulk_max));
+    return rc;
 }
 
 void redis_pool_give_private(struct redis_pool *pool, struct redis_conn *c)
 {
     close_conn(pool, PRIVATE, c);
+}
+
+void redis_pool_set_bulk_max(struct redis_pool *pool, size_t bytes)
+{
+    atomic_store(&pool->bulk_max, bytes);
 }
 
 /* --- upkeep -------------------------------------------------------------------------------- */

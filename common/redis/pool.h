@@ -69,6 +69,10 @@ int redis_pool_take_private(struct redis_pool *pool, const char *role, struct re
                             struct err *err) warn_unused_result;
 void redis_pool_give_private(struct redis_pool *pool, struct redis_conn *c); /* closes it */
 
+/* Live change of the cap on strings in replies (redis/conn.h), for all that is taken from now on;
+ * 0, as it is at first: none. */
+void redis_pool_set_bulk_max(struct redis_pool *pool, size_t bytes);
+
 /* Sleeps until the breaker lets somebody try, the deadline passes or the pool stops. */
 void redis_pool_wait_ready(struct redis_pool *pool, int64_t deadline_ns);
 

@@ -6,7 +6,7 @@
 #include "keys.h"
 #include "scripts.h"
 
-enum { REPLY_QUEUE, REPLY_OVERSIZE, REPLY_WRONG, REPLY_FIRST_JOB };
+enum { REPLY_QUEUE, REPLY_UNREAD, REPLY_WRONG, REPLY_FIRST_JOB };
 
 struct slice claimed_payload(const struct claimed *c, unsigned i)
 {
@@ -42,13 +42,13 @@ static void build_claim(const struct store *s, const struct claim_request *r,
 
 /* Whether the reply is one that claim.lua gives to this request: what follows may rely on it. */
 static bool is_claim_reply(const struct reply *reply, const struct claim_request *r,
-                           int64_t *ret_queue, int64_t *ret_oversize)
+                           int64_t *ret_queue)
 {
     const struct reply *wrong = reply_at(reply, REPLY_WRONG);
     size_t count = reply_count(reply);
     int64_t queue;
     if (count < REPLY_FIRST_JOB || !reply_whole(reply_at(reply, REPLY_QUEUE), ret_queue) ||
-        !reply_whole(reply_at(reply, REPLY_OVERSIZE), ret_oversize) || *ret_oversize < 0)
+        reply_type(reply_at(reply, REPLY_UNREAD)) != REPLY_ARRAY)
         return false;
     size_t jobs = count - REPLY_FIRST_JOB;
     if (*ret_queue > 0 ? jobs < 1 || jobs > r->want || *ret_queue > r->nqueues : jobs > 0)
@@ -65,17 +65,17 @@ static bool is_claim_reply(const struct reply *reply, const struct claim_request
 static int read_claimed(struct reply *reply, const struct claim_request *r, struct claimed *ret,
                         struct err *err)
 {
-    int64_t queue = 0, oversize = 0;
+    int64_t queue = 0;
     int rc = reply_error(reply, err);
     if (rc != 0)
         return rc;
-    if (!is_claim_reply(reply, r, &queue, &oversize))
+    if (!is_claim_reply(reply, r, &queue))
         return err_set(err, -EPROTO, "claim: an unexpected reply of %zu parts", reply_count(reply));
     *ret = (struct claimed){
         .reply = reply,
         .queue = queue > 0 ? (int)queue - 1 : -1,
         .no_lease = queue < 0,
-        .oversize = oversize,
+        .unread = reply_at(reply, REPLY_UNREAD),
         .n = (unsigned)(reply_count(reply) - REPLY_FIRST_JOB),
     };
     return 0;
@@ -218,17 +218,29 @@ void claim_entries_free(struct claim_entry *entries, size_t n)
     free(entries);
 }
 
-int store_claim_read(const struct store *s, struct redis_conn *c, uint64_t seq,
-                     struct reply **ret_elements, struct err *err)
+int store_claim_adopt(const struct store *s, struct redis_conn *c, const struct claim_entry *entry,
+                      int64_t max_payload, struct adopted *ret, struct err *err)
 {
-    struct command cmd = {0};
-    command_text(&cmd, "LRANGE");
-    command_printf(&cmd, "%s%" PRIu64, s->key[KEY_OWN_CLAIM_PREFIX], seq);
-    command_text(&cmd, "0");
-    command_text(&cmd, "-1");
-    int rc = redis_call(c, &cmd, ret_elements, err);
-    command_release(&cmd);
-    return rc;
+    struct script_call call = {0};
+    struct reply *reply = NULL;
+    script_begin(&call, &script_adopt, 3);
+    command_add(&call.cmd, store_key(s, KEY_CLAIMS));
+    command_printf(&call.cmd, "%s%" PRIu64, s->key[KEY_OWN_CLAIM_PREFIX], entry->seq);
+    command_add(&call.cmd, store_key(s, KEY_DEAD));
+    command_text(&call.cmd, entry->queue);
+    command_int(&call.cmd, max_payload);
+    command_add(&call.cmd, store_tombstone());
+    int rc = script_run(c, &call, &reply, err);
+    script_call_release(&call);
+    if (rc != 0)
+        return rc;
+    if (reply_type(reply) == REPLY_INT) {
+        reply_free(reply);
+        return err_set(err, -EMEDIUMTYPE, "the key dead holds another type than a sorted set");
+    }
+    *ret = (struct adopted){
+        .reply = reply, .unread = reply_at(reply, 0), .elements = reply_at(reply, 1)};
+    return 0;
 }
 
 bool store_is_tombstone(struct slice element)

@@ -13,6 +13,7 @@
 
 #include "store/settle.h"
 #include "store/store.h"
+#include "store/unread.h"
 
 struct claim_request {
     uint64_t seq;              /* never used before by this identity */
@@ -25,17 +26,18 @@ struct claim_request {
 };
 
 struct claimed {
-    struct reply *reply; /* owner frees; the payloads lie in it */
-    int queue;           /* index into the request's queues; -1 = nothing there */
-    bool no_lease;       /* refused: this worker's lease has lapsed */
-    int64_t oversize;    /* elements moved to dead for their size */
-    unsigned n;          /* jobs, in queue order: the last is the next to run */
+    struct reply *reply;        /* owner frees; the payloads lie in it */
+    int queue;                  /* index into the request's queues; -1 = nothing there */
+    bool no_lease;              /* refused: this worker's lease has lapsed */
+    const struct reply *unread; /* moved to dead for their size (store/unread.h); in the reply */
+    unsigned n;                 /* jobs, in queue order: the last is the next to run */
 };
 
 /* payload i < n of a claim. */
 struct slice claimed_payload(const struct claimed *c, unsigned i);
 
-/* Calls visit for each queue of the request whose key is no list. */
+/* Calls visit for each queue of the request that was passed over: its key is no list, or its next
+ * job belongs into dead, whose key is no set. */
 void claimed_wrong_queues(const struct claimed *c, void (*visit)(void *ctx, int queue), void *ctx);
 
 /* Claims. With a batch, that is sent first in the same write, and *ret_settle says how it went:
@@ -70,9 +72,16 @@ int store_claims(const struct store *s, struct redis_conn *c, struct claim_entry
                  size_t *ret_n, struct err *err) warn_unused_result;
 void claim_entries_free(struct claim_entry *entries, size_t n);
 
-/* The elements of one claim of ours, tombstones included. */
-int store_claim_read(const struct store *s, struct redis_conn *c, uint64_t seq,
-                     struct reply **ret_elements, struct err *err) warn_unused_result;
+/* Reads one claim of ours that we do not know; what is too large to be read goes to dead (lua/
+ * adopt.lua). -EMEDIUMTYPE: it cannot, for the key holds another type, and nothing was touched. May
+ * be repeated after -ENOTCONN. */
+struct adopted {
+    struct reply *reply;          /* owner frees; the others lie in it */
+    const struct reply *elements; /* tombstones included */
+    const struct reply *unread;   /* moved to dead: store/unread.h */
+};
+int store_claim_adopt(const struct store *s, struct redis_conn *c, const struct claim_entry *entry,
+                      int64_t max_payload, struct adopted *ret, struct err *err) warn_unused_result;
 bool store_is_tombstone(struct slice element);
 
 /* Takes an empty claim out of the registry; harmless when jobs are in it (nothing happens). */

@@ -36,3 +36,9 @@ int store_redis_options(const struct conf *conf, const char *name, struct redis_
     *ret_storage = storage;
     return 0;
 }
+
+size_t store_bulk_max(const struct conf *conf)
+{
+    size_t job = (size_t)conf->max_payload;
+    return job > BULK_MAX_LEAST ? job : BULK_MAX_LEAST;
+}

@@ -14,4 +14,11 @@
 int store_redis_options(const struct conf *conf, const char *name, struct redis_options *ret,
                         char **ret_storage, struct err *err) warn_unused_result;
 
+/* The cap on strings in the replies that a worker gets (redis/bulk_cap.h): what one job may have,
+ * or BULK_MAX_LEAST when that is more. A job up to max_payload is read; scripts return none above,
+ * and what a blocking move brings above is refused. All else that a worker reads (INFO, one line
+ * of CLIENT LIST, names, numbers) stays far below the least. */
+enum { BULK_MAX_LEAST = 1 << 20 };
+size_t store_bulk_max(const struct conf *conf);
+
 #endif

@@ -249,7 +249,8 @@ static int recover(struct fsck *f, const char *identity, uint64_t *ret_moved, bo
         buried = false;
         int rc = store_time(f->c, &now, err);
         if (rc == 0)
-            rc = store_recover(f->s, f->c, identity, now + f->o->lease_s / 4, &got, err);
+            rc = store_recover(f->s, f->c, identity, now + f->o->lease_s / 4,
+                               f->o->max_payload > 0 ? f->o->max_payload : INT64_MAX, &got, err);
         if (rc != 0)
             return rc;
         *ret_moved += got.moved;

@@ -114,23 +114,30 @@ int store_live_workers(const struct store *s, struct redis_conn *c, size_t *ret_
     return 0;
 }
 
-enum { RECOVERED_STATE, RECOVERED_MOVED, RECOVERED_WRONG, RECOVERED_SUSPECTS };
+enum {
+    RECOVERED_STATE,
+    RECOVERED_MOVED,
+    RECOVERED_WRONG,
+    RECOVERED_SUSPECTS,
+    RECOVERED_UNREAD,
+};
 enum { SUSPECT_PARTS = 4 };
 
 int store_recover(const struct store *s, struct redis_conn *c, const char *identity,
-                  double not_after, struct recovered *ret, struct err *err)
+                  double not_after, int64_t max_payload, struct recovered *ret, struct err *err)
 {
     const char *who = identity ? identity : s->identity;
     struct script_call call = {0};
     struct command *cmd = &call.cmd;
     struct reply *reply = NULL;
-    script_begin(&call, &script_recover, 6);
+    script_begin(&call, &script_recover, 7);
     store_add_key(cmd, s, KEY_LEASE_PREFIX, who);
     store_add_key(cmd, s, KEY_CLAIMS_PREFIX, who);
     command_add(cmd, store_key(s, KEY_WORKERS));
     command_add(cmd, store_key(s, KEY_PROCESSES));
     command_printf(cmd, "%s%s", s->prefix, who);
     command_printf(cmd, "%s%s:work", s->prefix, who);
+    command_add(cmd, store_key(s, KEY_DEAD));
     command_text(cmd, who);
     command_int(cmd, identity ? 0 : 1);
     command_printf(cmd, "%s%s:", s->key[KEY_CLAIM_PREFIX], who);
@@ -142,6 +149,7 @@ int store_recover(const struct store *s, struct redis_conn *c, const char *ident
     command_int(cmd, MOVES_PER_CALL);
     command_add(cmd, store_key(s, KEY_TRIAL_PREFIX));
     command_printf(cmd, "%.6f", not_after);
+    command_int(cmd, max_payload);
     int rc = script_run(c, &call, &reply, err);
     script_call_release(&call);
     if (rc != 0)
@@ -159,6 +167,7 @@ int store_recover(const struct store *s, struct redis_conn *c, const char *ident
         .moved = (uint64_t)reply_int(reply_at(reply, RECOVERED_MOVED)),
         .nwrong = reply_count(reply_at(reply, RECOVERED_WRONG)),
         .nsuspects = reply_count(reply_at(reply, RECOVERED_SUSPECTS)) / SUSPECT_PARTS,
+        .unread = reply_at(reply, RECOVERED_UNREAD),
     };
     return 0;
 }

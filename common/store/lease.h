@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "store/store.h"
+#include "store/unread.h"
 
 struct lease_state {
     bool was_alive;  /* false: it had lapsed (or never existed) before this renewal */
@@ -53,14 +54,17 @@ struct recovered {
     struct reply *reply; /* owner frees */
     enum recover_state state;
     uint64_t moved;
-    size_t nwrong; /* queues whose key is no list: their jobs stay where they are */
+    size_t nwrong; /* keys of another type than what their jobs need, which stay where they are */
     size_t nsuspects;
+    const struct reply *unread; /* moved to dead for their size: store/unread.h */
 };
 
 /* identity NULL: our own claims, without regard to the lease and without counting deliveries.
- * not_after: Redis' time after which leases may have lapsed by a stall; ignored for our own. */
+ * not_after: Redis' time after which leases may have lapsed by a stall; ignored for our own.
+ * Elements larger than max_payload go to dead. */
 int store_recover(const struct store *s, struct redis_conn *c, const char *identity,
-                  double not_after, struct recovered *ret, struct err *err) warn_unused_result;
+                  double not_after, int64_t max_payload, struct recovered *ret,
+                  struct err *err) warn_unused_result;
 struct suspect recovered_suspect(const struct recovered *r, size_t i);
 struct slice recovered_wrong(const struct recovered *r, size_t i);
 

@@ -9,14 +9,13 @@ void settle_begin(struct settle_batch *b, const struct store *s, const char *ide
 {
     struct command *cmd = &b->call.cmd;
     b->n = 0;
-    script_begin(&b->call, &script_settle, 8);
+    script_begin(&b->call, &script_settle, 7);
     if (identity)
         store_add_key(cmd, s, KEY_CLAIMS_PREFIX, identity);
     else
         command_add(cmd, store_key(s, KEY_CLAIMS));
     command_add(cmd, store_key(s, KEY_RETRY));
     command_add(cmd, store_key(s, KEY_DEAD));
-    command_add(cmd, store_key(s, KEY_QUEUES));
     command_add(cmd, store_key(s, KEY_PROCESSED));
     store_add_day_key(cmd, s, KEY_PROCESSED, now);
     command_add(cmd, store_key(s, KEY_FAILED));
@@ -29,8 +28,6 @@ void settle_begin(struct settle_batch *b, const struct store *s, const char *ide
     command_add(cmd, store_key(s, KEY_JOB_PREFIX));
     command_add(cmd, store_key(s, KEY_STREAM_PREFIX));
     command_add(cmd, store_tombstone());
-    command_int(cmd, STORE_DEAD_SECONDS);
-    command_int(cmd, STORE_DEAD_ENTRIES);
 }
 
 void settle_release(struct settle_batch *b)

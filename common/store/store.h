@@ -33,9 +33,6 @@ int store_time(struct redis_conn *c, double *ret_now, struct err *err) warn_unus
  * element that is pushed with exactly these bytes counts as settled from the start. */
 #define STORE_TOMBSTONE "\0settled"
 
-/* Sidekiq's bounds of the dead set: six months, 10,000 entries. */
-enum { STORE_DEAD_SECONDS = 15552000, STORE_DEAD_ENTRIES = 10000 };
-
 /* Recovered this often within three days, a job is buried: it kills its workers. */
 enum { STORE_DELIVERIES_ALLOWED = 3, STORE_DELIVERIES_SECONDS = 259200 };
 

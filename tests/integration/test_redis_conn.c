@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "support/redis_fixture.h"
@@ -208,6 +209,36 @@ START_TEST(a_value_of_many_megabytes)
     free(big);
     must_do(c, "DEL big");
     redis_conn_free(c);
+}
+END_TEST
+
+static long peak_rss_kb(void)
+{
+    struct rusage used = {0};
+    ck_assert_int_eq(getrusage(RUSAGE_SELF, &used), 0);
+    return used.ru_maxrss;
+}
+
+/* The value is there, another connection goes on, and its bytes never were here. */
+START_TEST(a_value_above_the_cap_is_not_read)
+{
+    enum { CAP = 1 << 20, GROWTH_KB = 16 << 10 };
+    struct redis_options o = server_options(&server);
+    struct redis_conn *c = must_open(&o), *other = must_open(&o);
+    struct err err = {""};
+    must_do(other, "EVAL %s 1 big", "redis.call('SET', KEYS[1], string.rep('x', 67108864))");
+    long before_kb = peak_rss_kb();
+    redis_conn_set_bulk_max(c, CAP);
+    ck_assert_int_eq(redis_callf(c, NULL, &err, "EVAL %s 1 big",
+                                 "return {'small', {1, redis.call('GET', KEYS[1])}}"),
+                     -EMSGSIZE);
+    ck_assert_msg(strstr(err.text, "more than 1048576 bytes") != NULL, "%s", err.text);
+    ck_assert(redis_conn_broken(c));
+    ck_assert_int_lt(peak_rss_kb() - before_kb, GROWTH_KB);
+    ck_assert_int_eq(must_int(other, "STRLEN big"), 67108864);
+    must_do(other, "DEL big");
+    redis_conn_free(c);
+    redis_conn_free(other);
 }
 END_TEST
 
@@ -519,6 +550,7 @@ Suite *test_suite(void)
     tcase_add_test(t, nobody_there);
     tcase_add_test(t, arguments_are_binary_safe);
     tcase_add_test(t, a_value_of_many_megabytes);
+    tcase_add_test(t, a_value_above_the_cap_is_not_read);
     tcase_add_test(t, an_array_of_a_million);
     tcase_add_test(t, an_error_reply_leaves_the_connection);
     tcase_add_test(t, pipelines_answer_in_order);

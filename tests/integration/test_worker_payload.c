@@ -143,6 +143,35 @@ START_TEST(oversize_job_for_an_idle_worker_is_dead)
 }
 END_TEST
 
+/* Every way into dead keeps its bounds: 10,000 entries, 180 days. */
+START_TEST(dead_is_trimmed_whoever_adds_to_it)
+{
+    enum { KEPT = 10000 };
+    static const char fill[] =
+        "for i = 1, 10050 do "
+        "redis.call('ZADD', 'dead', redis.call('TIME')[1] - i, 'd' .. i) end";
+    struct slice job = big_job("test", 2 * CAP);
+    must_do(redis, "EVAL %s 0", fill);
+    must_do(redis, "ZADD dead 1 old");
+    if (_i == 0)
+        must_push(redis, "queue:default", job); /* claim.lua */
+    else if (_i == 1)
+        must_do(redis, "ZADD schedule 1 %b", job.p, job.n); /* due.lua */
+    else
+        must_do(redis, "ZADD schedule 1 nothing"); /* promote.lua */
+    start_worker(capped);
+    wait_until(HANG_MS, must_int(redis, "ZCARD dead") == KEPT);
+    ck_assert(answers_with(redis, NULL, "ZSCORE dead old"));
+    ck_assert(answers_with(redis, NULL, "ZSCORE dead d%d", KEPT));
+    ck_assert_int_eq(must_int(redis, "EXISTS schedule queue:default"), 0);
+    must_do(redis, "DEL dead");
+    must_do(redis, "EVAL %s 0", fill);
+    push("default", "nothing"); /* settle.lua */
+    wait_until(HANG_MS, must_int(redis, "ZCARD dead") == KEPT);
+    release(job);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("worker keeps payloads");
@@ -152,5 +181,6 @@ Suite *test_suite(void)
     tcase_add_test(tc, big_job_fails_whole);
     tcase_add_test(tc, oversize_job_found_in_a_full_queue_is_dead);
     tcase_add_test(tc, oversize_job_for_an_idle_worker_is_dead);
+    tcase_add_loop_test(tc, dead_is_trimmed_whoever_adds_to_it, 0, 3);
     return suite;
 }

@@ -150,6 +150,36 @@ START_TEST(oversize_job_waits_for_dead)
 }
 END_TEST
 
+/* Found on other ways than by a claim: it stays due, or in the claim that a wait has put it in. */
+START_TEST(oversize_job_that_was_not_claimed_waits_for_dead)
+{
+    enum { LARGE = 2 << 20 }; /* more than a connection reads */
+    struct buf job = {0};
+    while (job.n < LARGE)
+        buf_puts(&job, "0123456789abcdef");
+    ck_assert_int_eq(buf_error(&job), 0);
+    break_key("dead");
+    start_worker(settings);
+    check_alive();
+    if (_i == 0) {
+        must_do(redis, "ZADD schedule 1 %b", buf_str(&job), job.n);
+        wait_said("due jobs cannot go to their queues");
+        ck_assert_int_eq(must_int(redis, "ZCARD schedule"), 1);
+    } else {
+        must_push(redis, "queue:broken", buf_slice(&job));
+        wait_said("claimed jobs of a lost reply stay where they are");
+        ck_assert_int_eq(must_int(redis, "LLEN queue:broken"), 0);
+    }
+    check_alive();
+    repair_key("dead");
+    wait_until(HANG_MS, must_int(redis, "ZCARD dead") == 1);
+    ck_assert_int_eq(must_int(redis, "EXISTS schedule"), 0);
+    wait_said("a job larger than max_payload was moved to dead");
+    check_alive();
+    buf_release(&job);
+}
+END_TEST
+
 /* Keys that no job needs to come to its end. */
 static const char *const bystanders[] = {"processes", "queues", "paused", "stat:processed",
                                          "stat:failed"};
@@ -232,6 +262,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(tc, end_with_nowhere_to_go_waits_claimed, 0, 3);
     tcase_add_loop_test(tc, end_with_nowhere_to_go_survives_a_stop, 0, 3);
     tcase_add_test(tc, oversize_job_waits_for_dead);
+    tcase_add_loop_test(tc, oversize_job_that_was_not_claimed_waits_for_dead, 0, 2);
     tcase_add_loop_test(tc, keys_of_figures_and_displays_stop_nobody, 0, 5);
     tcase_add_test(tc, paused_that_breaks_later_stops_nobody);
     tcase_add_loop_test(tc, one_broken_set_does_not_hold_up_the_other, 0, 2);

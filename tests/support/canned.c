@@ -1,10 +1,12 @@
 #include "support/canned.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -18,6 +20,24 @@ static bool wait_for(const struct canned *c, int fd)
     return p[1].revents == 0;
 }
 
+/* Until the client has read all that was sent; false when it is time to stop. */
+static bool wait_until_read(const struct canned *c, int fd)
+{
+    struct pollfd stop = {.fd = c->stop[0], .events = POLLIN};
+    int unread = 1;
+    while (ioctl(fd, SIOCOUTQ, &unread) == 0 && unread > 0)
+        if (poll(&stop, 1, 1) > 0)
+            return false;
+    return true;
+}
+
+static bool answer(const struct canned *c, int fd)
+{
+    if (c->cut > 0 && (send(fd, c->text.p, c->cut, MSG_NOSIGNAL) < 0 || !wait_until_read(c, fd)))
+        return false;
+    return send(fd, c->text.p + c->cut, c->text.n - c->cut, MSG_NOSIGNAL) >= 0;
+}
+
 static void *serve(void *arg)
 {
     struct canned *c = arg;
@@ -27,7 +47,7 @@ static void *serve(void *arg)
         bool answered = false;
         while (fd >= 0 && wait_for(c, fd) && recv(fd, request, sizeof request, 0) > 0)
             if (!answered)
-                answered = send(fd, c->text.p, c->text.n, MSG_NOSIGNAL) >= 0;
+                answered = answer(c, fd);
         if (fd >= 0)
             (void)close(fd);
     }
@@ -36,7 +56,12 @@ static void *serve(void *arg)
 
 int canned_start(struct canned *c, struct slice text)
 {
-    *c = (struct canned){.text = text, .dir = "/tmp/sluice-canned-XXXXXX"};
+    return canned_start_cut(c, text, 0);
+}
+
+int canned_start_cut(struct canned *c, struct slice text, size_t cut)
+{
+    *c = (struct canned){.text = text, .cut = cut, .dir = "/tmp/sluice-canned-XXXXXX"};
     if (!mkdtemp(c->dir))
         return -errno;
     (void)snprintf(c->socket, sizeof c->socket, "%s/s", c->dir);

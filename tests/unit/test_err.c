@@ -68,9 +68,9 @@ END_TEST
 
 START_TEST(phrases)
 {
-    static const int codes[] = {0,        -ENOTCONN, -ETIMEDOUT, -ECANCELED,   -EAGAIN,
-                                -EROFS,   -ENOSPC,   -EACCES,    -EMEDIUMTYPE, -ESTALE,
-                                -EBADMSG, -EPROTO,   -EINVAL,    -ENOMEM,      -123456};
+    static const int codes[] = {0,       -ENOTCONN, -ETIMEDOUT,   -ECANCELED, -EAGAIN,  -EROFS,
+                                -ENOSPC, -EACCES,   -EMEDIUMTYPE, -ESTALE,    -EBADMSG, -EMSGSIZE,
+                                -EPROTO, -EINVAL,   -ENOMEM,      -123456};
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
         ck_assert_uint_gt(strlen(err_phrase(codes[i])), 0);
     ck_assert_str_eq(err_phrase(-ENOTCONN), "Redis cannot be reached");

@@ -40,20 +40,20 @@ static const struct {
     const char *text;
     int code;
 } claims[] = {
-    {"*5\r\n:2\r\n:0\r\n*0\r\n" JOB JOB, 0},
-    {"*3\r\n:0\r\n:1\r\n*1\r\n:2\r\n", 0},
-    {"*3\r\n:-1\r\n:0\r\n*0\r\n", 0},
+    {"*5\r\n:2\r\n*0\r\n*0\r\n" JOB JOB, 0},
+    {"*3\r\n:0\r\n*2\r\n$1\r\nq\r\n:9\r\n*1\r\n:2\r\n", 0},
+    {"*3\r\n:-1\r\n*0\r\n*0\r\n", 0},
     {"*0\r\n", -EPROTO},
     {"+OK\r\n", -EPROTO},
-    {"*3\r\n$-1\r\n:0\r\n*0\r\n", -EPROTO},            /* which queue? */
-    {"*4\r\n:3\r\n:0\r\n*0\r\n" JOB, -EPROTO},         /* a queue that was not asked for */
-    {"*3\r\n:1\r\n:0\r\n*0\r\n", -EPROTO},             /* a claim without a job */
-    {"*4\r\n:0\r\n:0\r\n*0\r\n" JOB, -EPROTO},         /* a job from no queue */
-    {"*4\r\n:1\r\n:0\r\n*0\r\n$-1\r\n", -EPROTO},      /* a job that is nil */
-    {"*6\r\n:1\r\n:0\r\n*0\r\n" JOB JOB JOB, -EPROTO}, /* more than were asked for */
-    {"*3\r\n:0\r\n:0\r\n*1\r\n:3\r\n", -EPROTO},       /* a wrong queue beyond the last */
-    {"*3\r\n:0\r\n:0\r\n*1\r\n:0\r\n", -EPROTO},
-    {"*3\r\n:0\r\n:0\r\n*1\r\n:-4294967295\r\n", -EPROTO}, /* 1 in 32 bits */
+    {"*3\r\n$-1\r\n*0\r\n*0\r\n", -EPROTO},            /* which queue? */
+    {"*4\r\n:3\r\n*0\r\n*0\r\n" JOB, -EPROTO},         /* a queue that was not asked for */
+    {"*3\r\n:1\r\n*0\r\n*0\r\n", -EPROTO},             /* a claim without a job */
+    {"*4\r\n:0\r\n*0\r\n*0\r\n" JOB, -EPROTO},         /* a job from no queue */
+    {"*4\r\n:1\r\n*0\r\n*0\r\n$-1\r\n", -EPROTO},      /* a job that is nil */
+    {"*6\r\n:1\r\n*0\r\n*0\r\n" JOB JOB JOB, -EPROTO}, /* more than were asked for */
+    {"*3\r\n:0\r\n*0\r\n*1\r\n:3\r\n", -EPROTO},       /* a wrong queue beyond the last */
+    {"*3\r\n:0\r\n*0\r\n*1\r\n:0\r\n", -EPROTO},
+    {"*3\r\n:0\r\n*0\r\n*1\r\n:-4294967295\r\n", -EPROTO}, /* 1 in 32 bits */
     {"-READONLY You can't write\r\n", -EROFS},
 };
 
@@ -128,11 +128,11 @@ START_TEST(recovery)
     open_to("*4\r\n:1\r\n:5\r\n*0\r\n*0\r\n"
             "*4\r\n:3\r\n:5\r\n*0\r\n*0\r\n"
             "*0\r\n"); /* not: done */
-    ck_assert_int_eq(store_recover(store, conn, "dead", 0, &got, &err), 0);
+    ck_assert_int_eq(store_recover(store, conn, "dead", 0, 1 << 20, &got, &err), 0);
     ck_assert_int_eq(got.state, RECOVER_MORE);
     reply_free(got.reply);
-    ck_assert_int_eq(store_recover(store, conn, "dead", 0, &got, &err), -EPROTO);
-    ck_assert_int_eq(store_recover(store, conn, "dead", 0, &got, &err), -EPROTO);
+    ck_assert_int_eq(store_recover(store, conn, "dead", 0, 1 << 20, &got, &err), -EPROTO);
+    ck_assert_int_eq(store_recover(store, conn, "dead", 0, 1 << 20, &got, &err), -EPROTO);
     close_all();
 }
 END_TEST

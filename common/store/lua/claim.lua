@@ -10,47 +10,52 @@
 -- ARGV 1 seq   2 jobs wanted (1..1000)   3 bytes wanted at most (one job at least)
 --      4 payload cap: larger elements go to dead raw   5… queue names, as KEYS from 6
 -- Reply: {index of the queue (1-based), 0 = all empty, -1 = no lease;
---         oversize elements moved to dead; indexes of queues that are no list; payloads …}
+--         moved to dead unread: queue, bytes …; indexes of queues that are passed over, since they
+--         are no list or dead is no set; payloads …}
+-- include: part/dead.lua
 if redis.call('EXISTS', KEYS[3]) == 0 then
-    return {-1, 0, {}}
+    return {-1, {}, {}}
 end
 
 local want, max_bytes, cap = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local wrong, oversize = {}, 0
+local wrong, unread = {}, {}
+
+-- Where the slice of jobs begins that may be claimed: it ends with the last, the next to run.
+local function slice(jobs)
+    local first, bytes = #jobs + 1, 0
+    while first > 1 do
+        local size = #jobs[first - 1]
+        bytes = bytes + size
+        if size > cap or (bytes > max_bytes and first <= #jobs) then
+            break
+        end
+        first = first - 1
+    end
+    return first
+end
 
 for i = 6, #KEYS do
+    local queue = ARGV[i - 1]
     local jobs = redis.pcall('LRANGE', KEYS[i], -want, -1)
     if jobs.err then
         wrong[#wrong + 1] = i - 5
-    elseif #jobs > 0 and redis.pcall('SISMEMBER', KEYS[4], ARGV[i - 1]) ~= 1 then
-        -- From the tail: the last element is the next to run.
-        local first, bytes = #jobs + 1, 0
-        while first > 1 do
-            local size = #jobs[first - 1]
-            if size > cap then
-                break
-            end
-            bytes = bytes + size
-            if bytes > max_bytes and first <= #jobs then
-                break
-            end
-            first = first - 1
+    elseif #jobs > 0 and redis.pcall('SISMEMBER', KEYS[4], queue) ~= 1 then
+        while #jobs > 0 and #jobs[#jobs] > cap and can_bury(KEYS[5]) do
+            local job = table.remove(jobs)
+            redis.call('LTRIM', KEYS[i], 0, -2) -- RPOP would answer with another copy
+            bury(KEYS[5], job)
+            unread[#unread + 1] = queue
+            unread[#unread + 1] = #job
         end
+        local first = slice(jobs)
         if first <= #jobs then
             redis.call('RPUSH', KEYS[2], unpack(jobs, first))
             redis.call('LTRIM', KEYS[i], 0, -(#jobs - first + 2))
-            redis.call('HSET', KEYS[1], ARGV[1], ARGV[i - 1])
-            return {i - 5, oversize, wrong, unpack(jobs, first)}
-        end
-        -- The very next element is oversize: to dead, unread. Look at this queue again next time.
-        if redis.call('TYPE', KEYS[5]).ok ~= 'zset' and redis.call('EXISTS', KEYS[5]) == 1 then
+            redis.call('HSET', KEYS[1], ARGV[1], queue)
+            return {i - 5, unread, wrong, unpack(jobs, first)}
+        elseif #jobs > 0 then
             wrong[#wrong + 1] = i - 5
-        else
-            local t = redis.call('TIME')
-            redis.call('RPOP', KEYS[i])
-            redis.call('ZADD', KEYS[5], string.format('%d.%06d', t[1], t[2]), jobs[#jobs])
-            oversize = oversize + 1
         end
     end
 end
-return {0, oversize, wrong}
+return {0, unread, wrong}

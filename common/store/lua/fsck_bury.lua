@@ -8,11 +8,11 @@
 --      2 length above which an element is too large
 --      3… per element: its index or score; its bytes, or '' for a too large one; 1 for such a one
 -- Reply: {found; moved}
-local kind, dead = redis.call('TYPE', KEYS[1]).ok, redis.call('TYPE', KEYS[2]).ok
-local repair = ARGV[1] == '1' and (dead == 'zset' or dead == 'none')
+-- include: part/dead.lua
+local kind = redis.call('TYPE', KEYS[1]).ok
+local repair = ARGV[1] == '1' and can_bury(KEYS[2])
 local t = redis.call('TIME')
-local now = string.format('%d.%06d', t[1], t[2])
-local marker = '\0fsck ' .. now -- nobody pushes this; what is marked is taken out at the end
+local marker = '\0fsck ' .. t[1] .. t[2] -- nobody pushes this; what is marked is taken out at the end
 local cap = tonumber(ARGV[2])
 local found, moved = 0, 0
 
@@ -32,7 +32,7 @@ local function in_list(place, payload, large)
     found = found + 1
     if repair then
         redis.call('LSET', KEYS[1], place, marker)
-        redis.call('ZADD', KEYS[2], now, element)
+        bury(KEYS[2], element)
         moved = moved + 1
     end
 end
@@ -42,7 +42,7 @@ local function in_set(element)
         found = found + 1
         if repair then
             redis.call('ZREM', KEYS[1], element)
-            redis.call('ZADD', KEYS[2], now, element)
+            bury(KEYS[2], element)
             moved = moved + 1
         end
     end

@@ -7,8 +7,8 @@
 -- ARGV 1 prefix of queue lists, then per entry: old payload, new payload, queue
 --      an empty queue name buries the entry raw (it is not a job)
 -- Reply: {entries moved; queues that are no list, once per entry}
+-- include: part/dead.lua
 local moved, wrong = 0, {}
-local t = redis.call('TIME')
 for i = 2, #ARGV, 3 do
     local old, new, queue = ARGV[i], ARGV[i + 1], ARGV[i + 2]
     local target = queue ~= '' and ARGV[1] .. queue or KEYS[3]
@@ -21,7 +21,7 @@ for i = 2, #ARGV, 3 do
             redis.pcall('SADD', KEYS[2], queue)
             redis.call('LPUSH', target, new)
         else
-            redis.call('ZADD', target, string.format('%d.%06d', t[1], t[2]), old)
+            bury(target, old)
         end
         moved = moved + 1
     end

@@ -8,10 +8,10 @@
 -- Order within an operation: check types, check ownership, remove, add. The first write of the
 -- script is one that Redis allows when it is out of memory, so finishing works at the limit.
 --
--- KEYS 1 claims registry   2 retry   3 dead   4 queues   5 stat:processed   6 its day
---      7 stat:failed   8 its day
+-- KEYS 1 claims registry   2 retry   3 dead   4 stat:processed   5 its day   6 stat:failed
+--      7 its day
 -- ARGV 1 prefix of claim lists   2 prefix of queue lists   3 prefix of job hashes
---      4 prefix of streams   5 tombstone   6 dead: seconds kept   7 dead: entries kept
+--      4 prefix of streams   5 tombstone
 --      then operations:
 --   A seq index                                  done
 --   D seq count                                  all settled, the last count of them by this
@@ -21,9 +21,9 @@
 --   R jid ttl event n (field value)*n            record for a tracked job; belongs to the
 --                                                operation before it, and is written if that was
 -- Reply: per A, D, M: 1 written, 0 no longer ours, -1 a key of the wrong type (nothing written).
+-- include: part/dead.lua
 local claims_key = KEYS[1]
 local results, processed, failed = {}, 0, 0
-local buried = false
 
 redis.call('HDEL', claims_key, '')
 
@@ -62,8 +62,7 @@ local function move(claim, index, where, argument, payload)
     if where == 'retry' then
         redis.call('ZADD', KEYS[2], string.format('%.6f', time() + argument), payload)
     elseif where == 'dead' then
-        redis.call('ZADD', KEYS[3], string.format('%.6f', time()), payload)
-        buried = true
+        bury(KEYS[3], payload)
     elseif where == 'queue' then
         redis.call('RPUSH', ARGV[2] .. argument, payload)
     end
@@ -71,7 +70,7 @@ local function move(claim, index, where, argument, payload)
 end
 
 local stuck = {} -- claims with a job that must stay: not to be dropped
-local i = 8
+local i = 6
 while i <= #ARGV do
     local op = ARGV[i]
     if op == 'D' then
@@ -122,11 +121,6 @@ while i <= #ARGV do
     end
 end
 
-if buried then
-    redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', string.format('(%.6f', time() - ARGV[6]))
-    redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -(ARGV[7] + 1))
-end
-
 -- Figures never stand in the way of a job: a key of the wrong type is passed over.
 local function count(total, day, n)
     if n > 0 then
@@ -136,6 +130,6 @@ local function count(total, day, n)
         end
     end
 end
-count(KEYS[5], KEYS[6], processed)
-count(KEYS[7], KEYS[8], failed)
+count(KEYS[4], KEYS[5], processed)
+count(KEYS[6], KEYS[7], failed)
 return results

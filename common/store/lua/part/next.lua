@@ -1,0 +1,25 @@
+-- next: when the first entry of a sorted set of jobs is due, without a look at the entry: it may be
+-- of any size, and a script (like a client) that is shown one gets copies of it. So its score is
+-- found by counting, to less than a thousandth of the horizon. Nobody sleeps longer than that anyway.
+--
+-- Seconds from now: 0 when it is due already, -1 when nothing is due before the horizon.
+local function next_due(set, now, horizon)
+    local function any_until(score)
+        return redis.call('ZCOUNT', set, '-inf', string.format('%.6f', score)) > 0
+    end
+    if any_until(now) then
+        return 0
+    elseif not any_until(now + horizon) then
+        return -1
+    end
+    local before, after = 0, horizon
+    for _ = 1, 12 do
+        local middle = (before + after) / 2
+        if any_until(now + middle) then
+            after = middle
+        else
+            before = middle
+        end
+    end
+    return after
+end
