@@ -68,6 +68,7 @@ struct claim {
     unsigned abandoned;
     unsigned settling; /* in the batch under way … */
     unsigned acks;     /* … of these, plain acks */
+    bool piecewise;    /* Redis holds more of it than we know: its jobs are acked one by one */
     int drop_op;       /* the operation that drops the claim whole, or NO_OP */
     struct job jobs[];
 };

@@ -124,11 +124,11 @@ static void build_batch(struct settler *s)
             c->acks = 0;
             c->drop_op = NO_OP;
         }
-        c->acks += is_plain_ack(job);
+        c->acks += is_plain_ack(job) && !c->piecewise;
     }
     for (struct job *job = s->taken; job; job = job->next) {
         job->op = NO_OP;
-        if (!is_plain_ack(job) || !completes(job->claim))
+        if (!is_plain_ack(job) || !completes(job->claim) || job->claim->piecewise)
             add_job(b, job);
     }
     for (struct job *job = s->taken; job; job = job->next) {
@@ -165,7 +165,7 @@ const struct settle_batch *settler_take(struct settler *s)
     return &s->batch;
 }
 
-/* One job after a batch that was applied. Returns false when it stays claimed. */
+/* One job after a batch that was applied; true when its end is settled. */
 static bool note_result(struct settler *s, struct job *job, enum settle_result result)
 {
     switch (result) {
@@ -179,31 +179,38 @@ static bool note_result(struct settler *s, struct job *job, enum settle_result r
         }
         return true;
     case SETTLE_WRONGTYPE:
+        job_log(LOG_ERROR, "a job stays claimed: the key it should go to holds another type", job);
+        return false;
+    case SETTLE_NOT_ALL:
         break;
     }
-    job_log(LOG_ERROR, "a job stays claimed: the key it should go to holds another type", job);
     return false;
 }
 
-/* Everything in `taken` is settled, or parked. The claim of a job in the list cannot be freed
- * before its last job was passed, for settling counts these down. */
-static struct job *apply_results(struct settler *s)
+static void push_job(struct job **list, struct job *job)
 {
-    struct job *stuck = NULL;
+    job->next = *list;
+    *list = job;
+}
+
+/* Everything in `taken` is settled, or stuck, or to be sent again. The claim of a job in the list
+ * cannot be freed before its last job was passed, for settling counts these down. */
+static void apply_results(struct settler *s, struct job **ret_stuck, struct job **ret_again)
+{
     for (struct job *job = s->taken, *next; job; job = next) {
         struct claim *c = job->claim;
         next = job->next;
         int op = job->op != NO_OP ? job->op : c->drop_op;
-        if (note_result(s, job, (enum settle_result)s->results[op])) {
+        enum settle_result result = (enum settle_result)s->results[op];
+        if (note_result(s, job, result)) {
             c->settled++;
         } else {
-            job->next = stuck;
-            stuck = job;
+            c->piecewise = c->piecewise || result == SETTLE_NOT_ALL;
+            push_job(result == SETTLE_NOT_ALL ? ret_again : ret_stuck, job);
         }
         if (--c->settling == 0)
             finish_claim(s, c);
     }
-    return stuck;
 }
 
 static void put_back_locked(struct settler *s, bool ambiguous)
@@ -222,12 +229,14 @@ static void put_back_locked(struct settler *s, bool ambiguous)
 
 void settler_applied(struct settler *s, int rc, const char *error)
 {
-    struct job *stuck = rc == 0 ? apply_results(s) : NULL;
+    struct job *stuck = NULL, *again = NULL;
     int64_t pause_ms = 0;
-    if (rc == 0)
+    if (rc == 0) {
+        apply_results(s, &stuck, &again);
         backoff_reset(&s->backoff);
-    else
+    } else {
         pause_ms = backoff_next_ms(&s->backoff);
+    }
 
     mutex_lock(&s->mutex);
     unsigned gone = rc == 0 ? s->ntaken : 0;
@@ -237,10 +246,16 @@ void settler_applied(struct settler *s, int rc, const char *error)
     }
     for (struct job *job = stuck, *next; job; job = next) {
         next = job->next;
-        job->next = s->parked;
-        s->parked = job;
+        push_job(&s->parked, job);
         gone--;
         s->parked_until_ns = clock_now_ns() + PARK_NS;
+    }
+    for (struct job *job = again, *next; job; job = next) {
+        next = job->next;
+        if (!s->head)
+            s->tail = job;
+        push_job(&s->head, job);
+        gone--;
     }
     s->taken = NULL;
     s->pending -= gone;

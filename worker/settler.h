@@ -6,7 +6,9 @@
  * time, so the operations of a claim reach Redis in order, and a claim's counters need no lock.
  *
  * A claim of which every job is settled is dropped whole; before that, jobs are settled one by
- * one. After a failure the batch is put back in front and sent again. If it may have been applied,
+ * one. When Redis finds more in a claim than we have left to settle, because it has lost writes or
+ * refused one, the rest are settled one by one, too; what then remains is adopted (worker/reaper).
+ * After a failure the batch is put back in front and sent again. If it may have been applied,
  * its jobs are marked ambiguous: finding such a job already settled is then no loss of ownership.
  * A job whose target key has the wrong type stays claimed and is tried again every few seconds.
  *

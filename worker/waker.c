@@ -14,6 +14,7 @@
 enum { POLL_MS = 100, OUTAGE_MS = 1000, ASK_AHEAD_MAX = 4 };
 #define PAUSED_CHECK_NS (1 * NS_PER_S)
 #define WRONG_CHECK_NS  (5 * NS_PER_S)
+#define REFUSED_NS      (1 * NS_PER_S)
 #define OVERDUE_NS      (2 * NS_PER_S) /* a wait that is this much overdue is a dead connection */
 
 struct wait_slot {
@@ -27,7 +28,7 @@ struct wait_slot {
     int64_t overdue_ns;     /* while armed */
     int64_t ghost_id;       /* a lost client, which may be waiting … */
     int64_t ghost_until_ns; /* … until then; 0: there is none */
-    int64_t not_before_ns;  /* paused, or the key is no list */
+    int64_t not_before_ns;  /* paused, or refused */
 };
 
 void waker_notify(void *waker)
@@ -86,11 +87,13 @@ static void forget_number(struct waker *w, struct wait_slot *slot)
     slot->seq = 0;
 }
 
-static void refused(struct wait_slot *slot, const struct err *err)
+/* A key of the wrong type stays until somebody mends it; anything else may be over any moment. */
+static void refused(struct wait_slot *slot, int rc, const struct err *err)
 {
-    log_error("waiting on a queue is refused", log_str("queue", slot->queue),
-              log_str("error", err->text));
-    slot->not_before_ns = clock_now_ns() + WRONG_CHECK_NS;
+    bool wrong = rc == -EMEDIUMTYPE;
+    log_at(wrong ? LOG_ERROR : LOG_WARN, "waiting on a queue is refused",
+           log_str("queue", slot->queue), log_str("error", err->text));
+    slot->not_before_ns = clock_now_ns() + (wrong ? WRONG_CHECK_NS : REFUSED_NS);
 }
 
 static void close_slot(struct waker *w, struct wait_slot *slot)
@@ -171,7 +174,7 @@ static int arm(struct waker *w, struct wait_slot *slot)
             return rc;
         }
         if (rc != 0) {
-            refused(slot, &err);
+            refused(slot, rc, &err);
             forget_number(w, slot);
             return 0;
         }
@@ -227,7 +230,7 @@ static void read_wait(struct waker *w, struct wait_slot *slot)
         if (payload)
             land(w, slot, payload);
     } else {
-        refused(slot, &err);
+        refused(slot, rc, &err);
     }
 }
 

@@ -95,7 +95,7 @@ int settle_results(const struct settle_batch *b, const struct reply *reply, int8
                        b->n);
     for (int i = 0; i < b->n; i++) {
         int64_t result;
-        if (!reply_whole(reply_at(reply, (size_t)i), &result) || result < SETTLE_WRONGTYPE ||
+        if (!reply_whole(reply_at(reply, (size_t)i), &result) || result < SETTLE_NOT_ALL ||
             result > SETTLE_WRITTEN)
             return err_set(err, -EPROTO, "settle: operation %d has no result", i);
         ret_results[i] = (int8_t)result;

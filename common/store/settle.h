@@ -20,6 +20,7 @@
 #include "store/store.h"
 
 enum settle_result {
+    SETTLE_NOT_ALL = -2,   /* the claim holds more jobs than these: nothing was written */
     SETTLE_WRONGTYPE = -1, /* the target key holds another type: the job stays in its claim */
     SETTLE_LOST = 0,       /* no longer ours: nothing was written */
     SETTLE_WRITTEN = 1,
@@ -39,7 +40,8 @@ void settle_begin(struct settle_batch *b, const struct store *s, const char *ide
 void settle_release(struct settle_batch *b);
 
 void settle_ack(struct settle_batch *b, uint64_t seq, unsigned index);
-/* The last `count` unsettled jobs of the claim are all done. */
+/* The last `count` unsettled jobs of the claim are all done. When Redis finds more in it (it has
+ * lost writes, or a job was refused), the result is SETTLE_NOT_ALL: then ack each by its index. */
 void settle_ack_claim(struct settle_batch *b, uint64_t seq, unsigned count);
 /* delay_s counts for SETTLE_RETRY, queue for SETTLE_QUEUE; payload is what is written there. */
 void settle_move(struct settle_batch *b, uint64_t seq, unsigned index, enum settle_where where,

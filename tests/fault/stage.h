@@ -126,6 +126,25 @@ maybe_unused static void must_stop(struct worker_process *w)
         suite_add_tcase(suite, stage_case);                                                        \
     } while (0)
 
+/* --- gates --------------------------------------------------------------------------------- */
+
+/* Jobs wait at a gate until the test opens it. Valid until the next call. */
+maybe_unused static const char *gated(struct stage *s, const char *gate, const char *more)
+{
+    static char args[256];
+    (void)snprintf(args, sizeof args, "\"gate\":\"%s/%s\"%s", s->server.dir, gate, more);
+    return args;
+}
+
+maybe_unused static void open_gate(struct stage *s, const char *gate)
+{
+    char path[96];
+    (void)snprintf(path, sizeof path, "%s/%s", s->server.dir, gate);
+    FILE *f = fopen(path, "we");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_int_eq(fclose(f), 0);
+}
+
 /* --- looking at Redis ---------------------------------------------------------------------- */
 
 /* Keys that match a pattern, without the counters of deliveries, which live on for three days. */

@@ -65,6 +65,17 @@ void oracle_ack(struct oracle *o, size_t jobs)
         o->jobs[i].acked = true;
 }
 
+void oracle_tail_begins(struct oracle *o)
+{
+    o->tail_from = o->njobs;
+    o->tail_to = SIZE_MAX;
+}
+
+void oracle_tail_ends(struct oracle *o)
+{
+    o->tail_to = o->njobs;
+}
+
 static bool push(struct oracle *o, const char *queue, const char *args, int n)
 {
     struct command cmd = {0};
@@ -205,11 +216,13 @@ static bool look_at_kept(struct oracle *o)
 
 /* --- judging ------------------------------------------------------------------------------- */
 
-static size_t missing(const struct oracle *o)
+/* Acknowledged jobs that are nowhere, outside the tail or in it. */
+static size_t missing(const struct oracle *o, bool in_tail)
 {
     size_t n = 0;
     for (size_t i = 0; i < o->njobs; i++)
-        n += o->jobs[i].acked && o->jobs[i].ends == 0 && !o->jobs[i].kept;
+        if ((i >= o->tail_from && i < o->tail_to) == in_tail)
+            n += o->jobs[i].acked && o->jobs[i].ends == 0 && !o->jobs[i].kept;
     return n;
 }
 
@@ -218,7 +231,7 @@ bool oracle_drain(struct oracle *o, int64_t ms)
     int64_t deadline_ns = clock_deadline_ms(ms);
     for (;;) {
         oracle_read(o);
-        if (missing(o) == 0 || (look_at_kept(o) && missing(o) == 0))
+        if (missing(o, false) == 0 || (look_at_kept(o) && missing(o, false) == 0))
             return true;
         if (clock_now_ns() > deadline_ns)
             return false;
@@ -230,7 +243,8 @@ struct oracle_figures oracle_figures(struct oracle *o)
 {
     oracle_read(o);
     ck_assert(look_at_kept(o));
-    struct oracle_figures f = {.lost = missing(o), .unexpected = o->unexpected};
+    struct oracle_figures f = {
+        .lost = missing(o, false), .tail = missing(o, true), .unexpected = o->unexpected};
     for (size_t i = 0; i < o->njobs; i++) {
         const struct oracle_job *job = &o->jobs[i];
         f.acked += job->acked;

@@ -129,6 +129,7 @@ static _Noreturn void become_server(char *const *argv, pid_t parent)
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     (void)signal(SIGPIPE, SIG_DFL);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a limit of file sizes is an error, as a full disk is */
     int null = open("/dev/null", O_RDWR);
     for (int fd = 0; fd <= 2; fd++)
         (void)dup2(null, fd);

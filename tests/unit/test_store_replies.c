@@ -80,7 +80,7 @@ static const struct {
     {"*2\r\n:1\r\n:-1\r\n", 0},        {"*1\r\n:1\r\n", -EPROTO},
     {"*2\r\n:1\r\n$-1\r\n", -EPROTO},  /* not: lost */
     {"*2\r\n:1\r\n:256\r\n", -EPROTO}, /* 0 in 8 bits */
-    {"*2\r\n:1\r\n:-2\r\n", -EPROTO},  {"-OOM x\r\n", -ENOSPC},
+    {"*2\r\n:1\r\n:-3\r\n", -EPROTO},  {"-OOM x\r\n", -ENOSPC},
 };
 
 START_TEST(settle)

@@ -5,6 +5,10 @@
 -- settled element is overwritten by a tombstone, which keeps the indexes of its neighbours; a
 -- claim whose jobs are all settled is dropped whole.
 --
+-- A claim is dropped by what lies in it, never by what the worker remembers: a Redis that has lost
+-- the last second of its file holds again what the worker has seen settled, and a job whose move
+-- to retry was undone must not go with its neighbours.
+--
 -- Order within an operation: check types, check ownership, remove, add. The first write of the
 -- script is one that Redis allows when it is out of memory, so finishing works at the limit.
 --
@@ -14,13 +18,14 @@
 --      4 prefix of streams   5 tombstone
 --      then operations:
 --   A seq index                                  done
---   D seq count                                  all settled, the last count of them by this
+--   D seq count                                  the last of the claim, that many, are all done
 --   M seq index where stats argument payload     where: retry (argument: delay in seconds), dead,
 --                                                queue (argument: name), drop
 --                                                stats: 0 none, 1 processed, 2 processed + failed
 --   R jid ttl event n (field value)*n            record for a tracked job; belongs to the
 --                                                operation before it, and is written if that was
--- Reply: per A, D, M: 1 written, 0 no longer ours, -1 a key of the wrong type (nothing written).
+-- Reply: per A, D, M: 1 written, 0 no longer ours; and with nothing written, -1 a key of the wrong
+-- type, -2 (D) there are more jobs in the claim than these: name each
 -- include: part/dead.lua
 local claims_key = KEYS[1]
 local results, processed, failed = {}, 0, 0
@@ -69,17 +74,24 @@ local function move(claim, index, where, argument, payload)
     return 1
 end
 
-local stuck = {} -- claims with a job that must stay: not to be dropped
+local function drop(seq, count)
+    local claim = ARGV[1] .. seq
+    local length = redis.call('LLEN', claim)
+    if length > count and length - #redis.call('LPOS', claim, ARGV[5], 'COUNT', 0) > count then
+        return -2
+    end
+    redis.call('HDEL', claims_key, seq)
+    return redis.call('DEL', claim)
+end
+
 local i = 6
 while i <= #ARGV do
     local op = ARGV[i]
     if op == 'D' then
-        local seq, count = ARGV[i + 1], tonumber(ARGV[i + 2])
-        local was = -1
-        if not stuck[seq] then
-            was = redis.call('DEL', ARGV[1] .. seq)
-            redis.call('HDEL', claims_key, seq)
-            processed = processed + was * count
+        local count = tonumber(ARGV[i + 2])
+        local was = drop(ARGV[i + 1], count)
+        if was == 1 then
+            processed = processed + count
         end
         results[#results + 1] = was
         i = i + 3
@@ -98,8 +110,6 @@ while i <= #ARGV do
         if was == 1 and stats > 0 then
             processed = processed + 1
             failed = failed + stats - 1
-        elseif was == -1 then
-            stuck[ARGV[i + 1]] = true
         end
         results[#results + 1] = was
         i = i + 7

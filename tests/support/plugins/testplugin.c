@@ -8,6 +8,7 @@
  *   emit      number of events {"n":1} {"n":2} …
  *   sleep_ms  then sleeps, leaving when cancelled …
  *   stubborn  … or not, if true
+ *   gate      path; then waits until there is such a file, leaving when cancelled
  *   result    any JSON value, set as the result
  *   outcome   "done" (default), "fail", "dead", "mute" (fails without a reason), "odd" (returns 7),
  *             "crash" (the process aborts)
@@ -80,6 +81,17 @@ static bool nap(struct sluice_job *job, const struct sluice_api *api, double ms,
     return true;
 }
 
+/* Likewise. */
+static bool wait_at(struct sluice_job *job, const struct sluice_api *api, const char *gate)
+{
+    while (gate && access(gate, F_OK) != 0) {
+        if (api->cancelled(job))
+            return false;
+        (void)nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL); /* about right will do */
+    }
+    return true;
+}
+
 static int finish(struct sluice_job *job, const struct sluice_api *api, const char *outcome)
 {
     if (strcmp(outcome, "done") == 0)
@@ -115,7 +127,8 @@ static int act(struct sluice_job *job, const struct sluice_job_info *info,
     }
     emit(job, api, (int)number(o, "emit"));
     bool slept = nap(job, api, number(o, "sleep_ms"),
-                     cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "stubborn")));
+                     cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "stubborn"))) &&
+                 wait_at(job, api, text(o, "gate"));
     char *result = cJSON_PrintUnformatted(cJSON_GetObjectItemCaseSensitive(o, "result"));
     if (result)
         (void)api->result(job, result, strlen(result)); /* refused ones are the worker's test */
