@@ -53,6 +53,8 @@ void worker_process_start(struct worker_process *w, const struct redis_server *s
 void worker_process_spawn(struct worker_process *w, const struct redis_server *s,
                           const struct worker_options *o);
 void worker_process_wait_ready(struct worker_process *w, const char *key_prefix);
+/* Learns its identity from its log, without waiting; false when it has not said it yet. */
+bool worker_process_identify(struct worker_process *w);
 
 void worker_process_signal(const struct worker_process *w, int number);
 /* Writes new settings in place of the old, at once and whole; the worker reads them on SIGHUP. */
