@@ -16,12 +16,6 @@
 #include "support/oracle.h"
 #include "support/worker_process.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { SLOW = 5 }; /* what a sanitizer costs */
-#else
-enum { SLOW = 1 };
-#endif
-
 enum {
     WORKERS_MAX = 8,
     DRAIN_MS = SLOW * 60000, /* a bound against hanging */

@@ -2,38 +2,14 @@
  * The oracle itself: it passes what is right, and it catches a worker that loses jobs (rows 1, 2
  * and 7), one that runs what nobody pushed, and one that runs a job twice.
  */
-#include "broken_worker.h"
+#include "stage.h"
+#include "support/broken_worker.h"
 #include "support/proxy.h"
-
-#include <sys/prctl.h>
-#include <sys/wait.h>
-
-static pid_t start_broken_worker_at(struct stage *s, const struct redis_options *to, int64_t job_ms)
-{
-    pid_t self = getpid();
-    pid_t pid = fork();
-    ck_assert_int_ge(pid, 0);
-    if (pid == 0) {
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() == self)
-            broken_worker(to, s->oracle.log, job_ms);
-        _exit(1);
-    }
-    return pid;
-}
 
 static pid_t start_broken_worker(struct stage *s, int64_t job_ms)
 {
     struct redis_options to = server_options(&s->server);
-    return start_broken_worker_at(s, &to, job_ms);
-}
-
-static void kill_broken_worker(pid_t pid)
-{
-    int status;
-    ck_assert_int_eq(kill(pid, SIGKILL), 0);
-    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    return broken_worker_start(&to, s->oracle.log, job_ms);
 }
 
 /* Row 1: killed in the middle of its job. */
@@ -44,7 +20,7 @@ START_TEST(it_catches_a_job_lost_by_a_kill)
     pid_t pid = start_broken_worker(&s, 60000);
     ck_assert(oracle_push(&s.oracle, "default", ""));
     wait_until(DRAIN_MS, oracle_running(&s.oracle) == 1);
-    kill_broken_worker(pid);
+    broken_worker_kill(pid);
     pid = start_broken_worker(&s, 0);
     ck_assert(oracle_push(&s.oracle, "default", ""));
     wait_until(DRAIN_MS, oracle_ended(&s.oracle) == 1);
@@ -52,7 +28,7 @@ START_TEST(it_catches_a_job_lost_by_a_kill)
     struct oracle_figures f = oracle_figures(&s.oracle);
     ck_assert_uint_eq(f.acked, 2);
     ck_assert_uint_eq(f.lost, 1);
-    kill_broken_worker(pid);
+    broken_worker_kill(pid);
     stage_close(&s);
 }
 END_TEST
@@ -68,7 +44,7 @@ START_TEST(it_catches_jobs_lost_by_random_kills)
         pid_t pid = start_broken_worker(&s, 2);
         oracle_push_many(&s.oracle, "default", "", 20);
         hold_ms(5 + rand() % 30);
-        kill_broken_worker(pid);
+        broken_worker_kill(pid);
     }
     pid_t pid = start_broken_worker(&s, 0);
     wait_until(DRAIN_MS, must_int(s.redis, "LLEN queue:default") == 0 &&
@@ -77,7 +53,7 @@ START_TEST(it_catches_jobs_lost_by_random_kills)
     struct oracle_figures f = oracle_figures(&s.oracle);
     (void)printf("the broken worker lost %zu of %zu jobs\n", f.lost, f.acked);
     ck_assert_uint_gt(f.lost, 0);
-    kill_broken_worker(pid);
+    broken_worker_kill(pid);
     stage_close(&s);
 }
 END_TEST
@@ -94,7 +70,7 @@ START_TEST(it_catches_a_job_lost_with_a_reply)
     to.host = "127.0.0.1";
     to.port = proxy.port;
     proxy_trap(&proxy, "BRPOP", PROXY_CUT, 0);
-    pid_t pid = start_broken_worker_at(&s, &to, 0);
+    pid_t pid = broken_worker_start(&to, s.oracle.log, 0);
     wait_until(DRAIN_MS, proxy_stats(&proxy).trapped == 1);
     ck_assert(oracle_push(&s.oracle, "default", ""));
     wait_until(DRAIN_MS, proxy_stats(&proxy).cuts == 1);
@@ -102,7 +78,7 @@ START_TEST(it_catches_a_job_lost_with_a_reply)
     wait_until(DRAIN_MS, oracle_ended(&s.oracle) == 1);
     ck_assert(!oracle_drain(&s.oracle, 200));
     ck_assert_uint_eq(oracle_figures(&s.oracle).lost, 1);
-    kill_broken_worker(pid);
+    broken_worker_kill(pid);
     proxy_stop(&proxy);
     stage_close(&s);
 }
@@ -115,10 +91,10 @@ START_TEST(it_counts_what_was_not_pushed_and_what_ran_twice)
     stage_open(&s, NULL);
     ck_assert(oracle_push(&s.oracle, "default", ""));
     free(oracle_payload(&s.oracle, "default", "", jid)); /* made and never acknowledged */
-    broken_note(s.oracle.log, "0123456789abcdef01234567", "start");
-    broken_note(s.oracle.log, jid, "start");
-    broken_note(s.oracle.log, jid, "start");
-    broken_note(s.oracle.log, jid, "end");
+    broken_worker_note(s.oracle.log, "0123456789abcdef01234567", "start");
+    broken_worker_note(s.oracle.log, jid, "start");
+    broken_worker_note(s.oracle.log, jid, "start");
+    broken_worker_note(s.oracle.log, jid, "end");
     must_do(s.redis, "ZADD retry 1 {\"jid\":\"%s%08x\"}", s.oracle.salt, 0);
     struct oracle_figures f = oracle_figures(&s.oracle);
     ck_assert_uint_eq(f.acked, 1);

@@ -118,12 +118,12 @@ END_TEST
 /* Clients that ask half a question, or never read the answer, hold up neither others nor a stop. */
 START_TEST(slow_clients_hold_up_nobody)
 {
-    enum { SLOW = 12 };
-    int fds[SLOW];
+    enum { SLUGS = 12 };
+    int fds[SLUGS];
     static const char half[] = "GET /metrics HTT",
                       many[] = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
     start();
-    for (int i = 0; i < SLOW; i++) {
+    for (int i = 0; i < SLUGS; i++) {
         fds[i] = dial();
         ck_assert_int_ge(fds[i], 0);
         if (i % 2 == 0)
@@ -135,7 +135,7 @@ START_TEST(slow_clients_hold_up_nobody)
     int64_t begin = clock_now_ns();
     ck_assert_int_eq(worker_process_stop(&worker), 0);
     ck_assert_int_lt(clock_now_ns() - begin, 20 * NS_PER_S); /* and not the 30 s of their timeout */
-    for (int i = 0; i < SLOW; i++)
+    for (int i = 0; i < SLUGS; i++)
         (void)close(fds[i]);
 }
 END_TEST

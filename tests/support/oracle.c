@@ -9,7 +9,7 @@
 
 #include "base/random.h"
 
-enum { PUSH_AT_ONCE = 100, LOOK_US = 5000 };
+enum { PUSH_AT_ONCE = 100, LOOK_US = 5000, ATTEMPTS_MAX = 31, DEAD_MAX = 10000 };
 
 void oracle_init(struct oracle *o, const struct redis_server *s)
 {
@@ -37,17 +37,22 @@ static bool connected(struct oracle *o)
     return o->conn || redis_conn_open(&to, &o->conn, NULL) == 0;
 }
 
-char *oracle_payload(struct oracle *o, const char *queue, const char *args,
-                     char ret_jid[ORACLE_JID + 1])
+void oracle_expect(struct oracle *o, unsigned attempts, bool dies, char ret_jid[ORACLE_JID + 1])
 {
     if (o->njobs == o->cap) {
         o->cap = o->cap ? 2 * o->cap : 1024;
         o->jobs = realloc(o->jobs, o->cap * sizeof *o->jobs);
         ck_assert_ptr_nonnull(o->jobs);
     }
+    (void)snprintf(ret_jid, ORACLE_JID + 1, "%s%08zx", o->salt, o->njobs);
+    o->jobs[o->njobs++] = (struct oracle_job){.owes = (uint8_t)attempts, .dies = dies};
+}
+
+char *oracle_payload(struct oracle *o, const char *queue, const char *args,
+                     char ret_jid[ORACLE_JID + 1])
+{
     char jid[ORACLE_JID + 1];
-    (void)snprintf(jid, sizeof jid, "%s%08zx", o->salt, o->njobs);
-    o->jobs[o->njobs++] = (struct oracle_job){0};
+    oracle_expect(o, 1, false, jid);
     char *payload;
     int n = asprintf(&payload,
                      "{\"class\":\"test\",\"jid\":\"%s\",\"queue\":\"%s\",\"created_at\":1.5,"
@@ -59,10 +64,18 @@ char *oracle_payload(struct oracle *o, const char *queue, const char *args,
     return payload;
 }
 
+static bool at_rest(const struct oracle_job *job)
+{
+    return __builtin_popcount(job->settled) >= job->owes;
+}
+
 void oracle_ack(struct oracle *o, size_t jobs)
 {
-    for (size_t i = o->njobs - jobs; i < o->njobs; i++)
+    for (size_t i = o->njobs - jobs; i < o->njobs; i++) {
+        o->missing += !o->jobs[i].acked && !at_rest(&o->jobs[i]);
+        o->acked += !o->jobs[i].acked;
         o->jobs[i].acked = true;
+    }
 }
 
 void oracle_tail_begins(struct oracle *o)
@@ -118,6 +131,36 @@ static struct oracle_job *find(struct oracle *o, const char *jid)
     return *end == '\0' && i < o->njobs ? &o->jobs[i] : NULL;
 }
 
+const struct oracle_job *oracle_find(struct oracle *o, const char *jid)
+{
+    return find(o, jid);
+}
+
+void oracle_close(struct oracle *o)
+{
+    oracle_read(o);
+    o->closed = true;
+}
+
+static void note_start(struct oracle *o, struct oracle_job *job, uint32_t attempt)
+{
+    o->started++;
+    o->running++;
+    o->revived += o->closed && at_rest(job);
+    job->starts++;
+    job->attempts |= attempt;
+}
+
+static void note_end(struct oracle *o, struct oracle_job *job, uint32_t attempt)
+{
+    bool rested = at_rest(job);
+    o->running--;
+    o->ended += job->ends == 0;
+    job->ends++;
+    job->settled |= attempt;
+    o->missing -= job->acked && !rested && at_rest(job);
+}
+
 static void note(struct oracle *o, const char *line)
 {
     char jid[64], what[16];
@@ -126,14 +169,13 @@ static void note(struct oracle *o, const char *line)
     if (sscanf(line, "%63s %" SCNd64 " %ld %15s", jid, &attempt, &pid, what) != 4)
         ck_abort_msg("a line of the oracle's log is odd: %s", line);
     struct oracle_job *job = find(o, jid);
-    if (!job) {
+    uint32_t bit = UINT32_C(1) << (attempt < ATTEMPTS_MAX ? attempt : ATTEMPTS_MAX);
+    if (!job)
         o->unexpected++;
-    } else if (strcmp(what, "start") == 0) {
-        job->starts++;
-        job->attempts |= UINT64_C(1) << (attempt < 63 ? attempt : 63);
-    } else if (strcmp(what, "end") == 0) {
-        job->ends++;
-    }
+    else if (strcmp(what, "start") == 0)
+        note_start(o, job, bit);
+    else if (strcmp(what, "end") == 0)
+        note_end(o, job, bit);
 }
 
 void oracle_read(struct oracle *o)
@@ -163,58 +205,67 @@ void oracle_read(struct oracle *o)
 size_t oracle_running(struct oracle *o)
 {
     oracle_read(o);
-    size_t n = 0;
-    for (size_t i = 0; i < o->njobs; i++)
-        n += o->jobs[i].starts - o->jobs[i].ends;
-    return n;
+    return o->running;
 }
 
 size_t oracle_started(struct oracle *o)
 {
     oracle_read(o);
-    size_t n = 0;
-    for (size_t i = 0; i < o->njobs; i++)
-        n += o->jobs[i].starts;
-    return n;
+    return o->started;
 }
 
 size_t oracle_ended(struct oracle *o)
 {
     oracle_read(o);
-    size_t n = 0;
-    for (size_t i = 0; i < o->njobs; i++)
-        n += o->jobs[i].ends > 0;
-    return n;
+    return o->ended;
 }
 
 /* Marks the jobs that lie in a sorted set. False when Redis does not answer. */
-static bool look_into(struct oracle *o, const char *set)
+static bool look_into(struct oracle *o, const char *set, bool dead)
 {
     static const char field[] = "\"jid\":\"";
     struct reply *members = NULL;
     if (!connected(o) || redis_callf(o->conn, &members, NULL, "ZRANGE %s 0 -1", set) != 0)
         return false;
     for (size_t i = 0; i < reply_count(members); i++) {
-        const char *at = strstr(reply_str(reply_at(members, i)).p, field);
+        const char *text = reply_str(reply_at(members, i)).p, *at = strstr(text, field);
         char jid[ORACLE_JID + 1] = "";
         if (at)
             (void)snprintf(jid, sizeof jid, "%s", at + sizeof field - 1);
         struct oracle_job *job = find(o, jid);
-        if (job)
-            job->kept = true;
+        if (!job)
+            continue;
+        job->kept += job->kept < UINT8_MAX;
+        job->dead = job->dead || dead;
+        job->buried = dead && strstr(text, "\"error_class\":\"WorkerDied\"") != NULL;
     }
+    o->ndead += dead ? reply_count(members) : 0;
     reply_free(members);
     return true;
 }
 
 static bool look_at_kept(struct oracle *o)
 {
-    for (size_t i = 0; i < o->njobs; i++)
-        o->jobs[i].kept = false;
-    return look_into(o, "retry") && look_into(o, "dead");
+    for (size_t i = 0; i < o->njobs; i++) {
+        o->jobs[i].kept = 0;
+        o->jobs[i].dead = o->jobs[i].buried = false;
+    }
+    o->ndead = 0;
+    return look_into(o, "retry", false) && look_into(o, "dead", true);
 }
 
 /* --- judging ------------------------------------------------------------------------------- */
+
+/* Is it in retry or dead as it should be? One that its workers' deaths have buried lies in dead
+ * whatever else was expected; dead holds so many, and is trimmed then. */
+static bool is_misplaced(const struct oracle *o, const struct oracle_job *job)
+{
+    if (job->kept == 0)
+        return job->dies && at_rest(job) && o->ndead < DEAD_MAX;
+    if (job->kept > 1)
+        return true;
+    return !job->buried && (job->dead ? !job->dies || !at_rest(job) : at_rest(job));
+}
 
 /* Acknowledged jobs that are nowhere, outside the tail or in it. */
 static size_t missing(const struct oracle *o, bool in_tail)
@@ -222,7 +273,7 @@ static size_t missing(const struct oracle *o, bool in_tail)
     size_t n = 0;
     for (size_t i = 0; i < o->njobs; i++)
         if ((i >= o->tail_from && i < o->tail_to) == in_tail)
-            n += o->jobs[i].acked && o->jobs[i].ends == 0 && !o->jobs[i].kept;
+            n += o->jobs[i].acked && !at_rest(&o->jobs[i]) && !o->jobs[i].kept;
     return n;
 }
 
@@ -231,7 +282,7 @@ bool oracle_drain(struct oracle *o, int64_t ms)
     int64_t deadline_ns = clock_deadline_ms(ms);
     for (;;) {
         oracle_read(o);
-        if (missing(o, false) == 0 || (look_at_kept(o) && missing(o, false) == 0))
+        if (o->missing == 0 || (look_at_kept(o) && missing(o, false) == 0))
             return true;
         if (clock_now_ns() > deadline_ns)
             return false;
@@ -244,14 +295,20 @@ struct oracle_figures oracle_figures(struct oracle *o)
     oracle_read(o);
     ck_assert(look_at_kept(o));
     struct oracle_figures f = {
-        .lost = missing(o, false), .tail = missing(o, true), .unexpected = o->unexpected};
+        .acked = o->acked,
+        .executions = o->started,
+        .ended = o->ended,
+        .lost = missing(o, false),
+        .tail = missing(o, true),
+        .unexpected = o->unexpected,
+        .revived = o->revived,
+    };
     for (size_t i = 0; i < o->njobs; i++) {
         const struct oracle_job *job = &o->jobs[i];
-        f.acked += job->acked;
-        f.executions += job->starts;
-        f.ended += job->ends > 0;
-        f.kept += job->kept;
-        f.duplicates += job->starts - (unsigned)__builtin_popcountll(job->attempts);
+        f.kept += job->kept > 0;
+        f.duplicates += job->starts - (unsigned)__builtin_popcount(job->attempts);
+        f.misplaced += is_misplaced(o, job);
+        f.settled += (unsigned)__builtin_popcount(job->settled) + job->buried;
     }
     return f;
 }

@@ -5,9 +5,11 @@
  * after it; the test plugin (plugins/testplugin.c) appends "JID ATTEMPT PID start" and "… end" to a
  * file that every worker shares. After a full drain:
  *
- *   lost        acknowledged, and neither ended nor in retry or dead
- *   unexpected  ran, and nobody has tried to push it
- *   duplicates  executions beyond one per job and attempt
+ *   lost        acknowledged, and neither at rest nor in retry or dead: a job is at rest when it
+ * has ended as often as was expected of it, once, or once for each attempt that fails unexpected
+ * ran, and nobody has tried to push it duplicates  executions beyond one per job and attempt
+ *   misplaced   in retry or dead twice, or in the wrong one, or missing from dead
+ *   revived     begun again after oracle_close() although they were at rest
  *
  * Jobs that were pushed in an interval which the fault takes back (the unsynced tail of a file) may
  * be missing without being lost; they are counted as `tail`.
@@ -15,7 +17,8 @@
  * A worker is right when lost and unexpected are 0 and duplicates stay within what the fault
  * allows. tests/fault/test_oracle.c shows that the oracle can fail.
  *
- * A jid is a salt and a running number, so a line of the file finds its job without a search.
+ * A jid is a salt and a running number, so a line of the file finds its job without a search; what
+ * is asked for all the time is counted while the file is read. A million jobs take 20 MB.
  *
  * Threads: one. Ownership: embedded; oracle_release() frees. The pusher has a connection of its
  * own, straight to the server, which it opens anew after a fault.
@@ -32,11 +35,16 @@
 enum { ORACLE_JID = 24 };
 
 struct oracle_job {
-    bool acked;
-    bool kept;         /* in retry or dead, as of the last look */
+    uint32_t attempts; /* those that began, as bits */
+    uint32_t settled;  /* those that came to their own end */
     unsigned starts;   /* executions begun */
     unsigned ends;     /* … and come to their own end */
-    uint64_t attempts; /* those seen, as bits */
+    bool acked;
+    bool dies;    /* its place is `dead` when it is at rest */
+    uint8_t owes; /* attempts until it is at rest */
+    uint8_t kept; /* entries in retry and dead, as of the last look … */
+    bool dead;    /* … of these one in dead */
+    bool buried;  /* … because its workers died */
 };
 
 struct oracle {
@@ -46,15 +54,19 @@ struct oracle {
     char salt[ORACLE_JID - 8 + 1];
     struct oracle_job *jobs;
     size_t njobs, cap;
-    size_t tail_from, tail_to; /* jobs that may go missing: none when equal */
-    size_t unexpected;
+    size_t tail_from, tail_to;                      /* jobs that may go missing: none when equal */
+    size_t acked, started, running, ended, missing; /* missing: acknowledged and not at rest */
+    size_t unexpected, revived, ndead;
     size_t offset; /* of the log: what has been read */
+    bool closed;
 };
 
 struct oracle_figures {
     size_t acked, executions, ended, kept;
     size_t lost, unexpected, duplicates;
     size_t tail; /* acknowledged, and went with the tail */
+    size_t misplaced, revived;
+    size_t settled; /* attempts that ended, each counted once, and burials: stat:processed */
 };
 
 void oracle_init(struct oracle *o, const struct redis_server *s);
@@ -64,6 +76,9 @@ void oracle_release(struct oracle *o);
  * as JSON text without braces, or "". ret_jid may be NULL. free() the payload. */
 char *oracle_payload(struct oracle *o, const char *queue, const char *args,
                      char ret_jid[ORACLE_JID + 1]);
+/* The same without a payload, for those who make their own. Its first attempts - 1 runs fail; the
+ * last one ends well, or in `dead`. */
+void oracle_expect(struct oracle *o, unsigned attempts, bool dies, char ret_jid[ORACLE_JID + 1]);
 /* What was made last has been acknowledged by Redis. */
 void oracle_ack(struct oracle *o, size_t jobs);
 
@@ -82,6 +97,12 @@ void oracle_read(struct oracle *o);
 size_t oracle_running(struct oracle *o);
 size_t oracle_started(struct oracle *o);
 size_t oracle_ended(struct oracle *o);
+
+/* From now on, no job that is at rest may begin again. */
+void oracle_close(struct oracle *o);
+
+/* The job of this jid, until the next one is made; NULL: none of ours. */
+const struct oracle_job *oracle_find(struct oracle *o, const char *jid);
 
 /* Waits until no acknowledged job is missing, the tail's apart; false after ms. */
 bool oracle_drain(struct oracle *o, int64_t ms);

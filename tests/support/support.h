@@ -10,6 +10,12 @@
 
 #include "base/clock.h"
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { SLOW = 5 }; /* what a sanitizer costs */
+#else
+enum { SLOW = 1 };
+#endif
+
 /* Defined by each test_*.c. */
 Suite *test_suite(void);
 

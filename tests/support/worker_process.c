@@ -221,7 +221,7 @@ bool worker_process_ended(struct worker_process *w)
 }
 
 /* Its log names it: identity=host:pid:nonce. */
-static bool learn_identity(struct worker_process *w)
+bool worker_process_identify(struct worker_process *w)
 {
     char *log = worker_process_log(w);
     const char *at = strstr(log, "worker started");
@@ -240,7 +240,7 @@ void worker_process_wait_ready(struct worker_process *w, const char *key_prefix)
     struct redis_options to = server_options(w->server);
     struct redis_conn *c = must_open(&to);
     int64_t deadline_ns = clock_deadline_ms(READY_WITHIN_MS);
-    while (!learn_identity(w) ||
+    while (!worker_process_identify(w) ||
            must_int(c, "EXISTS %ssluice:lease:%s", key_prefix, w->identity) == 0) {
         if (worker_process_ended(w))
             ck_abort_msg("the worker ended at once with status %d", w->status);

@@ -56,6 +56,8 @@ void worker_process_start(struct worker_process *w, const struct redis_server *s
 void worker_process_spawn(struct worker_process *w, const struct redis_server *s,
                           const struct worker_options *o);
 void worker_process_wait_ready(struct worker_process *w, const char *key_prefix);
+/* Learns its identity from its log, without waiting; false when it has not said it yet. */
+bool worker_process_identify(struct worker_process *w);
 
 /* After SIGSTOP it returns when all threads stand still. */
 void worker_process_signal(const struct worker_process *w, int number);
