@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "store/connect.h"
+
 int session_load(struct session *s, const struct cli_common *common)
 {
     struct conf_flags flags = {.config_file = common->config, .url = common->redis};
@@ -23,24 +25,10 @@ int session_load(struct session *s, const struct cli_common *common)
 
 int session_connect(struct session *s)
 {
-    const struct conf *conf = s->conf;
-    struct redis_options o = {
-        .host = conf->redis_host,
-        .port = conf->redis_port,
-        .username = conf->redis_username,
-        .password = conf->redis_password,
-        .db = conf->redis_db,
-        .tls = conf->redis_ssl,
-        .tls_ca = conf->redis_tls_ca,
-        .tls_cert = conf->redis_tls_cert,
-        .tls_key = conf->redis_tls_key,
-        .connect_timeout_ms = (int)(conf->redis_connect_timeout * 1000),
-        .socket_timeout_ms = (int)(conf->redis_socket_timeout * 1000),
-        .name = "sluice",
-    };
+    struct redis_options o;
     char *storage = NULL;
     struct err err = {""};
-    int rc = conf->redis_url ? redis_url_parse(conf->redis_url, &o, &storage, &err) : 0;
+    int rc = store_redis_options(s->conf, "sluice", &o, &storage, &err);
     if (rc == 0) {
         redis_options_describe(&o, &s->where);
         rc = redis_conn_open(&o, &s->redis, &err);

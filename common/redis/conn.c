@@ -10,16 +10,19 @@
 
 #include "base/clock.h"
 #include "redis/dial.h"
+#include "redis/greet.h"
+#include "redis/sentinel.h"
 #include "redis/tls.h"
 
 struct redis_conn {
     redisContext *redis;
     bool broken;
+    bool demoted;       /* the server is no master: no more commands */
     unsigned pending;   /* commands sent whose replies have not been read */
     struct reply *next; /* received by redis_conn_poll() and not read yet */
     int receive_ms;     /* the wait for replies that is in force */
     int send_ms;
-    int64_t lent_ns; /* the pool's */
+    struct redis_conn_note note;
 
     /* The arguments of the command being sent, in the shape that hiredis takes; kept so that a
      * send in steady state allocates nothing here. */
@@ -28,25 +31,25 @@ struct redis_conn {
     int arg_cap;
 };
 
-void redis_conn_set_lent(struct redis_conn *c, int64_t since_ns)
+struct redis_conn_note *redis_conn_note(struct redis_conn *c)
 {
-    c->lent_ns = since_ns;
-}
-
-int64_t redis_conn_lent(const struct redis_conn *c)
-{
-    return c->lent_ns;
+    return &c->note;
 }
 
 bool redis_conn_broken(const struct redis_conn *c)
 {
-    return c->broken;
+    return c->broken || c->demoted;
+}
+
+bool redis_conn_demoted(const struct redis_conn *c)
+{
+    return c->demoted;
 }
 
 bool redis_conn_reusable(const struct redis_conn *c)
 {
     const redisReader *in = c->redis->reader;
-    return !c->broken && c->pending == 0 && !c->next && in->pos == in->len;
+    return !redis_conn_broken(c) && c->pending == 0 && !c->next && in->pos == in->len;
 }
 
 int redis_conn_fd(const struct redis_conn *c)
@@ -88,6 +91,12 @@ static int fail_again(struct err *err)
     return err_set(err, -ENOTCONN, "connection lost before");
 }
 
+/* Why no command may be sent; 0 when one may. */
+static int refusal(const struct redis_conn *c)
+{
+    return c->broken ? -ENOTCONN : c->demoted ? -EROFS : 0;
+}
+
 static int reserve_args(struct redis_conn *c, int n)
 {
     if (n <= c->arg_cap)
@@ -106,9 +115,9 @@ static int reserve_args(struct redis_conn *c, int n)
 
 int redis_conn_send(struct redis_conn *c, const struct command *cmd)
 {
-    if (c->broken)
-        return -ENOTCONN;
-    int rc = command_error(cmd);
+    int rc = refusal(c);
+    if (rc == 0)
+        rc = command_error(cmd);
     if (rc == 0)
         rc = reserve_args(c, cmd->n);
     if (rc != 0)
@@ -152,6 +161,8 @@ int redis_conn_read(struct redis_conn *c, struct reply **ret, struct err *err)
     }
     if (c->pending > 0) /* pushed messages answer no command */
         c->pending--;
+    if (reply_error(*ret, NULL) == -EROFS)
+        c->demoted = true;
     return 0;
 }
 
@@ -226,20 +237,23 @@ static int finish_call(struct redis_conn *c, struct reply **ret, struct err *err
 
 int redis_call(struct redis_conn *c, const struct command *cmd, struct reply **ret, struct err *err)
 {
-    if (c->broken)
-        return fail_again(err);
-    assert(c->pending == 0);
+    assert(c->broken || c->pending == 0);
     int rc = redis_conn_send(c, cmd);
+    if (rc == -ENOTCONN)
+        return fail_again(err);
     if (rc != 0)
-        return err_set(err, rc, "no memory for the command");
+        return err_set(err, rc, "%s", err_phrase(rc));
     return finish_call(c, ret, err);
 }
 
 int redis_vcallf(struct redis_conn *c, struct reply **ret, struct err *err, const char *fmt,
                  va_list ap)
 {
-    if (c->broken)
+    int rc = refusal(c);
+    if (rc == -ENOTCONN)
         return fail_again(err);
+    if (rc != 0)
+        return err_set(err, rc, "%s", err_phrase(rc));
     assert(c->pending == 0);
     if (redisvAppendCommand(c->redis, fmt, ap) != REDIS_OK) {
         c->broken = true;
@@ -256,88 +270,6 @@ int redis_callf(struct redis_conn *c, struct reply **ret, struct err *err, const
     va_start(ap, fmt);
     int rc = redis_vcallf(c, ret, err, fmt, ap);
     va_end(ap);
-    return rc;
-}
-
-/* What a new connection says, in order, in one write. PING comes last: a server that accepts
- * connections may still be loading, or want a password that was not given. */
-enum greeting { SAY_AUTH, SAY_SELECT, SAY_NAME, SAY_PING, SAY_END };
-
-/* Puts one greeting into cmd; false when the options do not ask for it. */
-static bool compose(enum greeting what, const struct redis_options *o, struct command *cmd)
-{
-    command_clear(cmd);
-    switch (what) {
-    case SAY_AUTH:
-        if (!o->username && !o->password)
-            return false;
-        command_text(cmd, "AUTH");
-        if (o->username)
-            command_text(cmd, o->username);
-        command_text(cmd, o->password ? o->password : ""); /* an ACL user with `nopass` */
-        return true;
-    case SAY_SELECT:
-        if (o->db == 0)
-            return false;
-        command_text(cmd, "SELECT");
-        command_int(cmd, o->db);
-        return true;
-    case SAY_NAME:
-        if (!o->name)
-            return false;
-        command_text(cmd, "CLIENT");
-        command_text(cmd, "SETNAME");
-        command_text(cmd, o->name);
-        return true;
-    case SAY_PING:
-        command_text(cmd, "PING");
-        return true;
-    case SAY_END:
-        break;
-    }
-    return false;
-}
-
-/* The code for an error reply to one greeting. */
-static int judge(enum greeting what, int rc, struct err *err)
-{
-    switch (what) {
-    case SAY_AUTH: /* old servers have no word for it: "ERR invalid password" */
-        return err_prefix(err, rc == -EPROTO ? -EACCES : rc, "AUTH");
-    case SAY_SELECT:
-        return err_prefix(err, rc == -EPROTO ? -EINVAL : rc, "SELECT");
-    case SAY_NAME: /* a help for people; services that forbid CLIENT work without it */
-        return rc == -EPROTO || rc == -EACCES ? 0 : rc;
-    default:
-        return rc;
-    }
-}
-
-static int greet(struct redis_conn *c, const struct redis_options *o, struct err *err)
-{
-    struct command cmd = {0};
-    unsigned said = 0;
-    int rc = 0;
-    for (enum greeting what = SAY_AUTH; what < SAY_END && rc == 0; what++)
-        if (compose(what, o, &cmd)) {
-            rc = redis_conn_send(c, &cmd);
-            said |= 1U << what;
-        }
-    command_release(&cmd);
-    if (rc != 0)
-        return err_set(err, rc, "%s", err_phrase(rc));
-
-    for (enum greeting what = SAY_AUTH; what < SAY_END && rc == 0; what++)
-        if (said & 1U << what) {
-            struct reply *reply = NULL;
-            rc = redis_conn_read(c, &reply, err);
-            if (rc != 0)
-                break;
-            rc = reply_error(reply, err);
-            if (rc != 0)
-                rc = judge(what, rc, err);
-            reply_free(reply);
-        }
     return rc;
 }
 
@@ -362,12 +294,12 @@ static int set_up(struct redis_conn *c, const struct redis_options *o, int64_t d
     return rc;
 }
 
-static int open_conn(const struct redis_options *o, struct redis_conn **ret, struct err *err)
+int redis_conn_open_direct(const struct redis_options *o, int64_t deadline_ns,
+                           struct redis_conn **ret, struct err *err)
 {
     int rc = o->tls ? tls_check(o, err) : 0;
     if (rc != 0)
         return rc;
-    int64_t deadline_ns = clock_deadline_ms(o->connect_timeout_ms);
     int fd = dial(o, deadline_ns, err);
     if (fd < 0)
         return fd;
@@ -391,7 +323,9 @@ static int open_conn(const struct redis_options *o, struct redis_conn **ret, str
 int redis_conn_open(const struct redis_options *options, struct redis_conn **ret, struct err *err)
 {
     assert(options->connect_timeout_ms > 0 && options->socket_timeout_ms > 0);
-    int rc = open_conn(options, ret, err);
+    int64_t deadline_ns = clock_deadline_ms(options->connect_timeout_ms);
+    int rc = options->sentinels ? sentinel_open(options, deadline_ns, ret, err)
+                                : redis_conn_open_direct(options, deadline_ns, ret, err);
     if (rc == 0)
         return 0;
     struct buf where = {0};

@@ -257,7 +257,6 @@ int store_server_info(struct redis_conn *c, struct server_info *ret, struct err 
             .connected_clients = info_int(info, "connected_clients"),
             .persistent = reply_count(save) != 2 || reply_str(reply_at(save, 1)).n > 0 ||
                           info_int(info, "aof_enabled") == 1,
-            .replica = slice_is(info_value(info, "role"), "slave"),
         };
         if (s.maxclients == 0)
             s.maxclients = info_int(info, "maxclients");

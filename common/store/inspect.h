@@ -58,7 +58,6 @@ struct server_info {
     int64_t connected_clients;
     char maxmemory_policy[32]; /* "" = unknown */
     bool persistent;           /* AOF on or at least one save point; true when unknown */
-    bool replica;
 };
 int store_server_info(struct redis_conn *c, struct server_info *ret,
                       struct err *err) warn_unused_result;
