@@ -71,6 +71,14 @@ static void replicate(struct stage *s)
     ck_assert_int_eq(must_int(s->redis, "WAIT 1 %d", DRAIN_MS), 1);
 }
 
+/* Jobs that run until well after the fault. */
+static void start_running(struct stage *s)
+{
+    char args[32];
+    (void)snprintf(args, sizeof args, "\"sleep_ms\":%d", SLOW * 2000);
+    oracle_push_many(&s->oracle, "default", args, RUNNING);
+}
+
 static void open_pair(struct stage *s)
 {
     static const char *const extra[] = {"--repl-diskless-sync-delay", "0", NULL};
@@ -172,7 +180,7 @@ START_TEST(an_orderly_failover_costs_nothing)
     for (int i = 0; i < 200; i++)
         ck_assert(oracle_push(&s.oracle, "default", i % 2 ? "" : "\"sleep_ms\":5"));
     wait_until(DRAIN_MS, stat_of(&s, "stat:processed") == 200);
-    oracle_push_many(&s.oracle, "default", "\"sleep_ms\":2000", RUNNING);
+    start_running(&s);
     wait_until(DRAIN_MS, oracle_running(&s.oracle) == RUNNING);
     wait_until(DRAIN_MS, info(&s, "clients", "blocked_clients") == WORKERS);
     must_do(s.redis, "FAILOVER");
@@ -185,7 +193,8 @@ START_TEST(an_orderly_failover_costs_nothing)
     int64_t readonly = errors(s.redis, "READONLY"), unblocked = errors(s.redis, "UNBLOCKED");
     ck_assert_int_gt(readonly, 1);
     ck_assert_int_eq(unblocked, WORKERS);
-    ck_assert_int_eq(stat_of(&s, "stat:processed"), 200);
+    int64_t waiting = (int64_t)oracle_ended(&s.oracle) - stat_of(&s, "stat:processed");
+    ck_assert_int_gt(waiting, 0);
     ck_assert_int_eq(connected(&s, &s.server), 0);
 
     size_t after = s.oracle.njobs;
@@ -201,8 +210,8 @@ START_TEST(an_orderly_failover_costs_nothing)
     matrix_report(&(struct matrix_entry){
         .row = 17,
         .fault = "FAILOVER with 10 jobs running; the address follows later",
-        .bit = matrix_text("%lld READONLY, %lld UNBLOCKED replies; 10 ends had to wait",
-                           (long long)readonly, (long long)unblocked),
+        .bit = matrix_text("%lld READONLY, %lld UNBLOCKED replies; %lld ends had to wait",
+                           (long long)readonly, (long long)unblocked, (long long)waiting),
         .figures = &f,
         .took = "reconnected",
         .took_ms = took_ms,
@@ -230,7 +239,7 @@ START_TEST(a_replica_that_was_behind_loses_what_it_missed)
     (void)snprintf(url, sizeof url, "redis://127.0.0.1:%d", address.port);
     for (int i = 0; i < WORKERS; i++)
         (void)stage_worker(&s, i, (struct role){.threads = THREADS, .url = url});
-    oracle_push_many(&s.oracle, "default", "\"sleep_ms\":2000", RUNNING);
+    start_running(&s);
     wait_until(DRAIN_MS, oracle_running(&s.oracle) == RUNNING);
     replicate(&s);
     ck_assert_uint_eq(oracle_ended(&s.oracle), 0);
