@@ -8,7 +8,7 @@
 enum { OPTION_REDIS = 1000, OPTION_CONFIG, OPTION_JSON, OPTION_HELP, OPTIONS_MAX = 24 };
 
 static const struct cli_option redis_options[] = {
-    {OPTION_REDIS, "redis", "URL", "redis://, rediss:// or unix:// (default: $REDIS_URL)"},
+    {OPTION_REDIS, "redis", "URL", "an address like redis://HOST:PORT/DB (default: $REDIS_URL)"},
     {OPTION_CONFIG, "config", "FILE", "read settings from this YAML file"},
     {0},
 };

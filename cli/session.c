@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "store/connect.h"
+
 int session_load(struct session *s, const struct cli_common *common)
 {
     struct conf_flags flags = {.config_file = common->config, .url = common->redis};
@@ -21,31 +23,11 @@ int session_load(struct session *s, const struct cli_common *common)
     return CLI_GO;
 }
 
-static int options_of(const struct conf *conf, struct redis_options *ret, char **ret_storage,
-                      struct err *err)
-{
-    *ret = (struct redis_options){
-        .host = conf->redis_host,
-        .port = conf->redis_port,
-        .username = conf->redis_username,
-        .password = conf->redis_password,
-        .db = conf->redis_db,
-        .tls = conf->redis_ssl,
-        .tls_ca = conf->redis_tls_ca,
-        .tls_cert = conf->redis_tls_cert,
-        .tls_key = conf->redis_tls_key,
-        .connect_timeout_ms = (int)(conf->redis_connect_timeout * 1000),
-        .socket_timeout_ms = (int)(conf->redis_socket_timeout * 1000),
-        .name = "sluice",
-    };
-    return conf->redis_url ? redis_url_parse(conf->redis_url, ret, ret_storage, err) : 0;
-}
-
 int session_dial(const struct session *s, struct redis_conn **ret, struct err *err)
 {
     struct redis_options o;
     char *storage = NULL;
-    int rc = options_of(s->conf, &o, &storage, err);
+    int rc = store_redis_options(s->conf, "sluice", &o, &storage, err);
     if (rc == 0)
         rc = redis_conn_open(&o, ret, err);
     free(storage);
@@ -57,7 +39,7 @@ int session_connect(struct session *s)
     struct redis_options o;
     char *storage = NULL;
     struct err err = {""};
-    int rc = options_of(s->conf, &o, &storage, &err);
+    int rc = store_redis_options(s->conf, "sluice", &o, &storage, &err);
     if (rc == 0)
         redis_options_describe(&o, &s->where);
     free(storage);

@@ -54,8 +54,6 @@ void worker_check_server(struct worker *w)
         check_memory_policy(&info);
         check_persistence(&info);
         check_maxclients(&info, conf, replicas);
-        if (info.replica)
-            log_warn("this Redis is a read-only replica: nothing can be claimed from it");
     } else {
         log_warn("could not look at the server's settings", log_str("error", err.text));
     }

@@ -23,6 +23,8 @@ static void check_fixed(const struct conf *old, const struct conf *new)
                  same(old->redis_tls_ca, new->redis_tls_ca) &&
                  same(old->redis_tls_cert, new->redis_tls_cert) &&
                  same(old->redis_tls_key, new->redis_tls_key) &&
+                 same(old->redis_sentinel_username, new->redis_sentinel_username) &&
+                 same(old->redis_sentinel_password, new->redis_sentinel_password) &&
                  old->redis_port == new->redis_port && old->redis_db == new->redis_db &&
                  old->redis_ssl == new->redis_ssl &&
                  old->redis_connect_timeout == new->redis_connect_timeout &&

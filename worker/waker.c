@@ -110,6 +110,12 @@ static void close_slot(struct waker *w, struct wait_slot *slot)
     forget_number(w, slot);
 }
 
+/* Redis is away, or its master is: whatever is tried next needs a new connection. */
+static bool is_away(int rc)
+{
+    return rc == -ENOTCONN || rc == -EROFS;
+}
+
 static void break_slot(struct waker *w, struct wait_slot *slot, const char *why)
 {
     log_warn("a blocking wait was lost", log_str("queue", slot->queue), log_str("error", why));
@@ -139,7 +145,7 @@ static bool asks_ahead(const struct waker *w)
     return w->nslots <= ASK_AHEAD_MAX;
 }
 
-/* Returns -ENOTCONN when Redis is away. */
+/* is_away() of what it returns tells that Redis is. */
 static int arm(struct waker *w, struct wait_slot *slot)
 {
     int64_t now = clock_now_ns();
@@ -169,7 +175,7 @@ static int arm(struct waker *w, struct wait_slot *slot)
         if (slot->seq == 0)
             return 0;
         int rc = store_wait_register(w->store, slot->conn, slot->seq, slot->queue, &err);
-        if (rc == -ENOTCONN) {
+        if (is_away(rc)) {
             break_slot(w, slot, err.text);
             return rc;
         }
@@ -221,6 +227,10 @@ static void read_wait(struct waker *w, struct wait_slot *slot)
         return;
     }
     slot->armed = false;
+    if (rc == -EROFS) { /* it has not taken a job, and is no ghost either */
+        break_slot(w, slot, err.text);
+        return;
+    }
     if (rc == 0 && payload && !asks_ahead(w) &&
         store_is_paused(w->store, slot->conn, slot->queue, &slot->paused, NULL) != 0)
         slot->paused = true; /* in doubt not run: the job goes back and the next wait asks again */
@@ -308,13 +318,13 @@ static void follow_conf(struct waker *w)
     conf_unref(conf);
 }
 
-/* Starts the waits that are due. -ENOTCONN when Redis is away. */
-static int arm_all(struct waker *w)
+/* Starts the waits that are due. False when Redis is away. */
+static bool arm_all(struct waker *w)
 {
-    int rc = 0;
-    for (int i = 0; rc != -ENOTCONN && i < w->nslots; i++)
-        rc = arm(w, &w->slots[i]);
-    return rc == -ENOTCONN ? rc : 0;
+    for (int i = 0; i < w->nslots; i++)
+        if (is_away(arm(w, &w->slots[i])))
+            return false;
+    return true;
 }
 
 static int64_t earliest(int64_t a, int64_t b)
@@ -374,7 +384,7 @@ static void *waker_main(void *arg)
             waiting = false;
             recheck_ns = earliest(recheck_ns, clock_deadline_ms(POLL_MS));
         }
-        if (waiting && arm_all(w) == -ENOTCONN) {
+        if (waiting && !arm_all(w)) {
             redis_pool_wait_ready(w->pool, clock_deadline_ms(OUTAGE_MS));
             recheck_ns = clock_deadline_ms(POLL_MS / 2);
         }

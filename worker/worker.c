@@ -43,6 +43,7 @@ static int make_pool(struct worker *w, struct conf *conf, struct err *err)
     };
     (void)snprintf(name, sizeof name, "sluice-worker:%s", w->identity);
     int rc = store_redis_options(conf, name, &o.redis, &storage, err);
+    o.redis.master = true; /* nothing can be claimed from a replica */
     if (rc == 0)
         rc = redis_pool_new(&o, &w->pool, err);
     if (rc == 0)

@@ -67,7 +67,7 @@ const char *err_phrase(int code)
     case EAGAIN:
         return "Redis is busy or loading";
     case EROFS:
-        return "Redis is a read-only replica";
+        return "Redis is no master any more";
     case ENOSPC:
         return "Redis is out of memory or cannot persist";
     case EACCES:

@@ -10,8 +10,9 @@
  *   -ENOTCONN     Redis cannot be reached or the connection broke: a write may have happened
  *   -ETIMEDOUT    a deadline passed before the operation began: nothing happened
  *   -ECANCELED    refused because we are stopping: nothing happened
- *   -EAGAIN       the server says "later" (LOADING, BUSY, MASTERDOWN …): nothing happened
- *   -EROFS        the server is a replica (READONLY): nothing happened
+ *   -EAGAIN       the server says "later" (LOADING, BUSY …): nothing happened
+ *   -EROFS        the server is no master any more (READONLY, MASTERDOWN, UNBLOCKED): nothing
+ *                 happened, and its connection is given up
  *   -ENOSPC       the server is out of memory or cannot persist (OOM, MISCONF): nothing happened
  *   -EACCES       the server refused the credentials or the command (NOAUTH, NOPERM …)
  *   -EMEDIUMTYPE  a key holds another type than the one expected (WRONGTYPE)

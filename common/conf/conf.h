@@ -78,7 +78,9 @@ struct conf {
     char *redis_tls_ca; /* NULL = the system's */
     char *redis_tls_cert;
     char *redis_tls_key;
-    double redis_connect_timeout; /* seconds */
+    char *redis_sentinel_username; /* NULL = none */
+    char *redis_sentinel_password; /* NULL = none; secret */
+    double redis_connect_timeout;  /* seconds */
     double redis_socket_timeout;
     double redis_idle_timeout; /* 0 = never */
     int max_concurrent_ops;

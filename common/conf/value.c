@@ -77,7 +77,8 @@ static bool is_printable(const char *text)
 
 static bool is_url(const char *text)
 {
-    static const char *const schemes[] = {"redis://", "rediss://", "unix://"};
+    static const char *const schemes[] = {"redis://", "rediss://", "unix://", "redis+sentinel://",
+                                          "rediss+sentinel://"};
     if (!is_printable(text) || strchr(text, ' '))
         return false;
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
@@ -211,7 +212,8 @@ void value_put_allowed(const struct field *f, struct buf *out)
         buf_printf(out, "text of %.0f to %.0f printable bytes", f->min, f->max);
         break;
     case VALUE_URL:
-        buf_puts(out, "an address that begins with redis://, rediss:// or unix://");
+        buf_puts(out, "an address that begins with redis://, rediss://, unix://, redis+sentinel:// "
+                      "or rediss+sentinel://");
         break;
     case VALUE_LISTEN:
         buf_puts(out, "host:port with a port from 1 to 65535, or off");

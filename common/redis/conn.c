@@ -11,18 +11,20 @@
 #include "base/clock.h"
 #include "redis/bulk_cap.h"
 #include "redis/dial.h"
-#include "redis/greeting.h"
+#include "redis/greet.h"
+#include "redis/sentinel.h"
 #include "redis/tls.h"
 
 struct redis_conn {
     redisContext *redis;
     bool broken;
+    bool demoted;       /* the server is no master: no more commands */
     unsigned pending;   /* commands sent whose replies have not been read */
     struct reply *next; /* received by redis_conn_poll() and not read yet */
     int receive_ms;     /* the wait for replies that is in force */
     int send_ms;
     size_t bulk_max; /* bytes of a string in a reply; 0: any */
-    int64_t lent_ns; /* the pool's */
+    struct redis_conn_note note;
 
     /* The arguments of the command being sent, in the shape that hiredis takes; kept so that a
      * send in steady state allocates nothing here. */
@@ -31,14 +33,9 @@ struct redis_conn {
     int arg_cap;
 };
 
-void redis_conn_set_lent(struct redis_conn *c, int64_t since_ns)
+struct redis_conn_note *redis_conn_note(struct redis_conn *c)
 {
-    c->lent_ns = since_ns;
-}
-
-int64_t redis_conn_lent(const struct redis_conn *c)
-{
-    return c->lent_ns;
+    return &c->note;
 }
 
 void redis_conn_set_bulk_max(struct redis_conn *c, size_t bytes)
@@ -48,13 +45,18 @@ void redis_conn_set_bulk_max(struct redis_conn *c, size_t bytes)
 
 bool redis_conn_broken(const struct redis_conn *c)
 {
-    return c->broken;
+    return c->broken || c->demoted;
+}
+
+bool redis_conn_demoted(const struct redis_conn *c)
+{
+    return c->demoted;
 }
 
 bool redis_conn_reusable(const struct redis_conn *c)
 {
     const redisReader *in = c->redis->reader;
-    return !c->broken && c->pending == 0 && !c->next && in->pos == in->len;
+    return !redis_conn_broken(c) && c->pending == 0 && !c->next && in->pos == in->len;
 }
 
 int redis_conn_fd(const struct redis_conn *c)
@@ -96,6 +98,12 @@ static int fail_again(struct err *err)
     return err_set(err, -ENOTCONN, "connection lost before");
 }
 
+/* Why no command may be sent; 0 when one may. */
+static int refusal(const struct redis_conn *c)
+{
+    return c->broken ? -ENOTCONN : c->demoted ? -EROFS : 0;
+}
+
 static int reserve_args(struct redis_conn *c, int n)
 {
     if (n <= c->arg_cap)
@@ -114,9 +122,9 @@ static int reserve_args(struct redis_conn *c, int n)
 
 int redis_conn_send(struct redis_conn *c, const struct command *cmd)
 {
-    if (c->broken)
-        return -ENOTCONN;
-    int rc = command_error(cmd);
+    int rc = refusal(c);
+    if (rc == 0)
+        rc = command_error(cmd);
     if (rc == 0)
         rc = reserve_args(c, cmd->n);
     if (rc != 0)
@@ -192,6 +200,8 @@ int redis_conn_read(struct redis_conn *c, struct reply **ret, struct err *err)
     }
     if (c->pending > 0) /* pushed messages answer no command */
         c->pending--;
+    if (reply_error(*ret, NULL) == -EROFS)
+        c->demoted = true;
     return 0;
 }
 
@@ -262,20 +272,23 @@ static int finish_call(struct redis_conn *c, struct reply **ret, struct err *err
 
 int redis_call(struct redis_conn *c, const struct command *cmd, struct reply **ret, struct err *err)
 {
-    if (c->broken)
-        return fail_again(err);
-    assert(c->pending == 0);
+    assert(c->broken || c->pending == 0);
     int rc = redis_conn_send(c, cmd);
+    if (rc == -ENOTCONN)
+        return fail_again(err);
     if (rc != 0)
-        return err_set(err, rc, "no memory for the command");
+        return err_set(err, rc, "%s", err_phrase(rc));
     return finish_call(c, ret, err);
 }
 
 int redis_vcallf(struct redis_conn *c, struct reply **ret, struct err *err, const char *fmt,
                  va_list ap)
 {
-    if (c->broken)
+    int rc = refusal(c);
+    if (rc == -ENOTCONN)
         return fail_again(err);
+    if (rc != 0)
+        return err_set(err, rc, "%s", err_phrase(rc));
     assert(c->pending == 0);
     if (redisvAppendCommand(c->redis, fmt, ap) != REDIS_OK) {
         c->broken = true;
@@ -308,7 +321,7 @@ static int set_up(struct redis_conn *c, const struct redis_options *o, int64_t d
     c->send_ms = c->receive_ms = left_ms > 0 ? left_ms : 1;
     rc = dial_set_timeouts(c->redis->fd, c->receive_ms, c->send_ms);
     if (rc == 0)
-        rc = greeting_say(c, o, err);
+        rc = greet(c, o, err);
     if (rc == 0) {
         c->send_ms = o->socket_timeout_ms;
         rc = redis_conn_set_timeout(c, o->socket_timeout_ms);
@@ -316,12 +329,12 @@ static int set_up(struct redis_conn *c, const struct redis_options *o, int64_t d
     return rc;
 }
 
-static int open_conn(const struct redis_options *o, struct redis_conn **ret, struct err *err)
+int redis_conn_open_direct(const struct redis_options *o, int64_t deadline_ns,
+                           struct redis_conn **ret, struct err *err)
 {
     int rc = o->tls ? tls_check(o, err) : 0;
     if (rc != 0)
         return rc;
-    int64_t deadline_ns = clock_deadline_ms(o->connect_timeout_ms);
     int fd = dial(o, deadline_ns, err);
     if (fd < 0)
         return fd;
@@ -345,7 +358,9 @@ static int open_conn(const struct redis_options *o, struct redis_conn **ret, str
 int redis_conn_open(const struct redis_options *options, struct redis_conn **ret, struct err *err)
 {
     assert(options->connect_timeout_ms > 0 && options->socket_timeout_ms > 0);
-    int rc = open_conn(options, ret, err);
+    int64_t deadline_ns = clock_deadline_ms(options->connect_timeout_ms);
+    int rc = options->sentinels ? sentinel_open(options, deadline_ns, ret, err)
+                                : redis_conn_open_direct(options, deadline_ns, ret, err);
     if (rc == 0)
         return 0;
     struct buf where = {0};

@@ -3,8 +3,13 @@
  *
  * Model. A connection is usable until its first transport failure (timeout, reset, protocol
  * error); from then on it is broken for good and every call says -ENOTCONN: a reply that comes
- * late must never be taken for the answer to another command. Error replies are not failures of
- * the connection. Whether a command that was sent has taken effect is unknown after a failure.
+ * late must never be taken for the answer to another command. Whether a command that was sent has
+ * taken effect is unknown after a failure.
+ *
+ * Error replies are not failures of the connection, with one exception: the reply that its server
+ * is no master (any more). Where the master is now, only a new connection can find out, through the
+ * name, the virtual address or the Sentinel that leads to it; so this one takes no more commands
+ * (-EROFS) and counts as broken. Replies to what was sent before can still be read.
  *
  * Commands may be pipelined: any number of redis_conn_send(), then as many redis_conn_read(), in
  * order. Nothing is written before the first read or redis_conn_flush().
@@ -15,7 +20,8 @@
  *
  * Set on each socket: FD_CLOEXEC (hiredis does not), TCP keepalive, TCP_NODELAY,
  * TCP_USER_TIMEOUT, send and receive timeouts. After connecting: TLS (when asked, with the
- * host name verified), AUTH, SELECT, CLIENT SETNAME, PING.
+ * host name verified), AUTH, SELECT, CLIENT SETNAME, PING, and ROLE for those who want a master.
+ * With sentinels, each connection first asks them where the master is (redis/sentinel.h).
  *
  * connect_timeout_ms bounds all of that together (except the resolver's time for a host name).
  *
@@ -23,9 +29,9 @@
  *
  * Threads: a connection belongs to one thread at a time. Blocking: up to the timeouts.
  * Errors: -ENOTCONN (not reached, broken, timed out, certificate refused), -EAGAIN (LOADING and
- * the like, or the server is at its maxclients), -EACCES (AUTH), -EINVAL (settings that cannot
- * work: TLS without support or with unusable files, a database that does not exist), -EMSGSIZE (a
- * reply above the cap), -ENOMEM.
+ * the like, or the server is at its maxclients), -EROFS (a master is wanted, and it is none),
+ * -EACCES (AUTH), -EINVAL (settings that cannot work: TLS without support or with unusable files, a
+ * database that does not exist), -EMSGSIZE (a reply above the cap), -ENOMEM.
  * Ownership: redis_conn_free() closes; accepts NULL.
  */
 #ifndef SLUICE_REDIS_CONN_H
@@ -39,8 +45,13 @@
 #include "redis/command.h"
 #include "redis/reply.h"
 
+struct redis_address {
+    const char *host;
+    int port; /* 1..65535 */
+};
+
 struct redis_options {
-    const char *host;     /* TCP host; ignored when path is set */
+    const char *host;     /* TCP host; ignored when path or sentinels are set */
     int port;             /* 1..65535 */
     const char *path;     /* unix socket, or NULL */
     const char *username; /* or NULL */
@@ -53,6 +64,13 @@ struct redis_options {
     int connect_timeout_ms; /* > 0 */
     int socket_timeout_ms;  /* > 0: longest silence while a reply is awaited; see set_timeout */
     const char *name;       /* for CLIENT SETNAME; no spaces; or NULL */
+    bool master;            /* a server that says it is none is refused; implied by sentinels */
+
+    const struct redis_address *sentinels; /* they know where the master is; NULL: there are none */
+    int nsentinels;
+    const char *service; /* the master's name at the sentinels */
+    const char *sentinel_username;
+    const char *sentinel_password; /* as above; those of the master are other ones */
 };
 
 struct redis_conn; /* opaque */
@@ -60,10 +78,13 @@ struct redis_conn; /* opaque */
 /* True when this build can speak TLS to Redis. */
 bool redis_tls_supported(void);
 
-/* Reads redis://, rediss:// and unix:// URLs into the options: user, password, host, port (6379),
- * db (0), path and tls; the others stay as they are. User and password may be percent-encoded. The
- * strings are allocated into *storage (one block, free() it after the options' last use).
+/* Reads a URL into the options: user, password, host, port (6379), db (0), path, tls, sentinels
+ * (port 26379) and service; the others stay as they are. User, password, path and service may be
+ * percent-encoded. All that the options then point to is allocated into *storage (one block, free()
+ * it after the options' last use).
  *   redis[s]://[user[:password]@]host[:port][/db]   unix://[user:password@]/path[?db=N]
+ *   redis[s]+sentinel://[user[:password]@]host[:port][,host[:port]…]/service[/db]
+ * User, password and the TLS of rediss+sentinel:// are for the master.
  * -EINVAL with a sentence that never repeats the password. */
 int redis_url_parse(const char *url, struct redis_options *ret, char **ret_storage,
                     struct err *err) warn_unused_result;
@@ -72,14 +93,22 @@ int redis_url_parse(const char *url, struct redis_options *ret, char **ret_stora
 int redis_options_copy(const struct redis_options *o, struct redis_options *ret,
                        char **ret_storage) warn_unused_result;
 
-/* "redis://host:port/db" or "unix:///path?db=N", for people: no credentials. */
+/* "redis://host:port/db", "unix:///path?db=N" or "redis+sentinel://host:port,host:port/service/db",
+ * for people: no credentials. */
 void redis_options_describe(const struct redis_options *o, struct buf *out);
 
 int redis_conn_open(const struct redis_options *options, struct redis_conn **ret,
                     struct err *err) warn_unused_result;
+/* The same straight to the host or path, whatever the options say of sentinels, within a deadline
+ * and without the address before the sentence: for redis/sentinel.h. */
+int redis_conn_open_direct(const struct redis_options *options, int64_t deadline_ns,
+                           struct redis_conn **ret, struct err *err) warn_unused_result;
 void redis_conn_free(struct redis_conn *c);
 
 bool redis_conn_broken(const struct redis_conn *c);
+
+/* Its server has said that it is no master. */
+bool redis_conn_demoted(const struct redis_conn *c);
 
 /* True when it is not broken and every command sent has been answered: the next reply will belong
  * to the next command. No system call. */
@@ -87,9 +116,12 @@ bool redis_conn_reusable(const struct redis_conn *c);
 
 int redis_conn_fd(const struct redis_conn *c); /* for poll() */
 
-/* The pool's note: since when it is lent out, monotonic. */
-void redis_conn_set_lent(struct redis_conn *c, int64_t since_ns);
-int64_t redis_conn_lent(const struct redis_conn *c);
+/* The pool's notes. */
+struct redis_conn_note {
+    int64_t lent_ns; /* since when it is lent out, monotonic */
+    unsigned epoch;  /* redis/pool.c */
+};
+struct redis_conn_note *redis_conn_note(struct redis_conn *c);
 
 /* True when it is not reusable, or the peer has closed or has sent bytes that nobody asked for: an
  * idle connection in that state is not to be used again. One recv(MSG_PEEK) without blocking. */
@@ -101,7 +133,7 @@ int redis_conn_set_timeout(struct redis_conn *c, int timeout_ms) warn_unused_res
 /* Strings of more bytes than this are not read from now on; 0 lifts the cap, as it is at first. */
 void redis_conn_set_bulk_max(struct redis_conn *c, size_t bytes);
 
-/* Appends a command to the output buffer. -ENOTCONN, -ENOMEM. */
+/* Appends a command to the output buffer. -ENOTCONN, -EROFS, -ENOMEM. */
 int redis_conn_send(struct redis_conn *c, const struct command *cmd) warn_unused_result;
 
 /* Writes what is buffered without reading. */

@@ -39,6 +39,9 @@ struct redis_pool {
     struct permit permit;
     atomic_size_t bulk_max;
     struct histogram op; /* how long connections were lent out */
+    /* Counts the times a server was found to be no master; a connection of an earlier epoch is not
+     * used again. */
+    atomic_uint epoch;
 
     struct mutex mutex; /* guards: all below */
     struct cond chance; /* a sleeping taker may find a connection or the way to open one */
@@ -219,10 +222,12 @@ static int open_conn(struct redis_pool *pool, enum kind kind, const struct redis
                      enum breaker_ticket ticket, struct redis_conn **ret, struct err *err)
 {
     struct err why = {""};
+    unsigned epoch = atomic_load(&pool->epoch); /* before, since the address may be an old one */
     int rc = redis_conn_open(o, ret, &why);
 
     mutex_lock(&pool->mutex);
     if (rc == 0) {
+        redis_conn_note(*ret)->epoch = epoch;
         pool->connects++;
         if (pool->broken > 0) {
             pool->broken--;
@@ -244,6 +249,9 @@ static void close_conn(struct redis_pool *pool, enum kind kind, struct redis_con
 {
     /* A private one may be closed in the middle of a wait, on purpose. */
     bool broken = kind == GATED ? redis_conn_stale(c) : redis_conn_broken(c);
+    unsigned epoch = redis_conn_note(c)->epoch;
+    if (redis_conn_demoted(c)) /* one of many says it first, and the others add nothing */
+        (void)atomic_compare_exchange_strong(&pool->epoch, &epoch, epoch + 1);
     redis_conn_free(c);
     mutex_lock(&pool->mutex);
     uncount_locked(pool, kind);
@@ -255,6 +263,11 @@ static void close_conn(struct redis_pool *pool, enum kind kind, struct redis_con
 }
 
 /* --- taking and giving --------------------------------------------------------------------- */
+
+static bool is_outdated(struct redis_pool *pool, struct redis_conn *c)
+{
+    return redis_conn_note(c)->epoch != atomic_load(&pool->epoch);
+}
 
 /* Gives the holder of a permit either an idle connection or, with *ret NULL, a ticket and a
  * counted place for a new one. Both under one lock: places grow only while nothing is idle, hence
@@ -295,7 +308,7 @@ static int obtain(struct redis_pool *pool, enum breaker_ticket ticket, struct re
             return rc;
         if (!c)
             return open_conn(pool, GATED, &pool->redis, ticket, ret, err);
-        if (!redis_conn_stale(c)) {
+        if (!is_outdated(pool, c) && !redis_conn_stale(c)) {
             *ret = c;
             return 0;
         }
@@ -306,7 +319,7 @@ static int obtain(struct redis_pool *pool, enum breaker_ticket ticket, struct re
 /* True for failures that time may heal. */
 static bool is_outage(int rc)
 {
-    return rc == -ENOTCONN || rc == -EAGAIN;
+    return rc == -ENOTCONN || rc == -EAGAIN || rc == -EROFS;
 }
 
 static int refuse_permit(struct redis_pool *pool, int rc, struct err *err)
@@ -330,7 +343,7 @@ int redis_pool_take(struct redis_pool *pool, int64_t deadline_ns, struct redis_c
         }
         rc = obtain(pool, ticket, ret, err);
         if (rc == 0) {
-            redis_conn_set_lent(*ret, clock_now_ns());
+            redis_conn_note(*ret)->lent_ns = clock_now_ns();
             redis_conn_set_bulk_max(*ret, atomic_load(&pool->bulk_max));
             return 0;
         }
@@ -345,8 +358,8 @@ int redis_pool_take(struct redis_pool *pool, int64_t deadline_ns, struct redis_c
 
 void redis_pool_give(struct redis_pool *pool, struct redis_conn *c)
 {
-    bool keep = redis_conn_reusable(c);
-    histogram_add_ns(&pool->op, clock_now_ns() - redis_conn_lent(c));
+    bool keep = redis_conn_reusable(c) && !is_outdated(pool, c);
+    histogram_add_ns(&pool->op, clock_now_ns() - redis_conn_note(c)->lent_ns);
     if (!keep)
         close_conn(pool, GATED, c);
     mutex_lock(&pool->mutex);

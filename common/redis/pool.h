@@ -12,6 +12,11 @@
  * checked for staleness before each reuse, closed when broken and, by redis_pool_tend(), when
  * unused for idle_timeout. A connection that was given back broken is closed, never reused.
  *
+ * Failover. When a connection is given back because its server is no master any more, all others
+ * that were opened before are of no use either: idle ones are closed before they are reused, those
+ * in use when they come back. A pool whose options want a master never opens one to a replica, so
+ * waiting for the new master is an outage like any other.
+ *
  * Outage. A failed connect opens a circuit breaker (redis/breaker.h): until its jittered back-off
  * (50 ms doubling to 5 s) has passed nobody connects; callers wait asleep for it, without a permit
  * and up to their own deadline, and then exactly one of them tries. So an outage costs a handful
@@ -22,10 +27,10 @@
  * Threads: all functions are safe from any thread. A thread never holds two pooled connections
  * and never takes one while holding a mutex (docs/LOCKING.md).
  * Blocking: redis_pool_take() until its deadline, plus at most one connect timeout.
- * Errors: -ETIMEDOUT (no permit before the deadline), -ENOTCONN or -EAGAIN (server unreachable, or
- * loading and the like, until the deadline), -ECANCELED (stopped); at once, though they open the
- * breaker too: -EACCES (refused credentials), -EINVAL (settings that cannot work), -EPROTO,
- * -ENOMEM.
+ * Errors: -ETIMEDOUT (no permit before the deadline), -ENOTCONN, -EAGAIN or -EROFS (server
+ * unreachable, loading and the like, or no master, until the deadline), -ECANCELED (stopped); at
+ * once, though they open the breaker too: -EACCES (refused credentials), -EINVAL (settings that
+ * cannot work), -EPROTO, -ENOMEM.
  */
 #ifndef SLUICE_REDIS_POOL_H
 #define SLUICE_REDIS_POOL_H

@@ -136,9 +136,9 @@ static int classify(const char *text)
         int code;
     } known[] = {
         {"LOADING", -EAGAIN},        {"BUSY", -EAGAIN},
-        {"MASTERDOWN", -EAGAIN},     {"TRYAGAIN", -EAGAIN},
-        {"CLUSTERDOWN", -EAGAIN},    {"UNBLOCKED", -EAGAIN},
-        {"READONLY", -EROFS},        {"OOM", -ENOSPC},
+        {"TRYAGAIN", -EAGAIN},       {"CLUSTERDOWN", -EAGAIN},
+        {"READONLY", -EROFS},        {"MASTERDOWN", -EROFS},
+        {"UNBLOCKED", -EROFS},       {"OOM", -ENOSPC},
         {"MISCONF", -ENOSPC},        {"NOREPLICAS", -ENOSPC},
         {"NOAUTH", -EACCES},         {"WRONGPASS", -EACCES},
         {"NOPERM", -EACCES},         {"DENIED", -EACCES},

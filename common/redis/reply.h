@@ -38,10 +38,11 @@ void reply_free(struct reply *r); /* accepts NULL */
 
 /* The code of an error reply (base/err.h's vocabulary), 0 for any other reply. Errors of nested
  * calls carry their cause in the text, so well-known words are looked for anywhere in it, whole:
- * LOADING BUSY MASTERDOWN TRYAGAIN CLUSTERDOWN UNBLOCKED, "max number of clients reached" →
- * -EAGAIN, READONLY → -EROFS, OOM MISCONF NOREPLICAS → -ENOSPC, NOAUTH WRONGPASS NOPERM DENIED →
- * -EACCES, WRONGTYPE → -EMEDIUMTYPE; others → -EPROTO. NOSCRIPT → -ENOEXEC counts as the first
- * word only, since it says that nothing has run. Fills err with "Redis: <text>". */
+ * LOADING BUSY TRYAGAIN CLUSTERDOWN, "max number of clients reached" → -EAGAIN, READONLY MASTERDOWN
+ * UNBLOCKED (no master, or not any more) → -EROFS, OOM MISCONF NOREPLICAS → -ENOSPC, NOAUTH
+ * WRONGPASS NOPERM DENIED → -EACCES, WRONGTYPE → -EMEDIUMTYPE; others → -EPROTO. NOSCRIPT →
+ * -ENOEXEC counts as the first word only, since it says that nothing has run. Fills err with
+ * "Redis: <text>". */
 int reply_error(const struct reply *r, struct err *err);
 
 #endif

@@ -151,10 +151,12 @@ int store_wait_read(struct redis_conn *c, bool ask_paused, struct reply **ret_jo
 {
     struct reply *job = NULL, *paused = NULL;
     int rc = redis_conn_read(c, &job, err);
-    if (rc == 0 && ask_paused)
+    int ended = rc == 0 ? reply_error(job, err) : 0;
+    /* A server that is demoted ends waits with UNBLOCKED, and hangs up: no second reply. */
+    if (rc == 0 && ended != -EROFS && ask_paused)
         rc = redis_conn_read(c, &paused, err);
     if (rc == 0)
-        rc = reply_error(job, err);
+        rc = ended;
     if (rc == 0) {
         if (ask_paused)
             *ret_paused = reply_int(paused) == 1;

@@ -23,6 +23,8 @@ int store_redis_options(const struct conf *conf, const char *name, struct redis_
     o.tls_ca = conf->redis_tls_ca;
     o.tls_cert = conf->redis_tls_cert;
     o.tls_key = conf->redis_tls_key;
+    o.sentinel_username = conf->redis_sentinel_username;
+    o.sentinel_password = conf->redis_sentinel_password;
     o.connect_timeout_ms = (int)(conf->redis_connect_timeout * 1000);
     o.socket_timeout_ms = (int)(conf->redis_socket_timeout * 1000);
     o.name = name;

@@ -69,7 +69,8 @@ START_TEST(follow_misses_nothing)
     start_worker(settings);
     ck_assert_int_eq(pthread_create(&thread, NULL, follow, NULL), 0);
     wait_until(HANG_MS,
-               must_int(redis, "EVAL %s 0", "return #redis.call('PUBSUB', 'CHANNELS')") == 1);
+               must_int(redis, "EVAL %s 0",
+                        "return redis.call('PUBSUB', 'NUMSUB', 'sluice:stream:f')[2]") == 1);
     push("default", "{\"class\":\"count\",\"jid\":\"f\",\"args\":[]}");
     for (int i = 1; i <= 3; i++) {
         char name[8];

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "redis/pool.h"
+#include "support/canned.h"
 #include "support/redis_fixture.h"
 
 static struct redis_server server;
@@ -211,6 +212,31 @@ START_TEST(timeouts_and_polling)
 }
 END_TEST
 
+/* The sentinel is asked without TLS, and its master's name is what the certificate must be for. */
+START_TEST(through_a_sentinel)
+{
+    struct canned canned;
+    struct proxy sentinel;
+    char answer[64], url[64];
+    (void)snprintf(answer, sizeof answer, "+PONG\r\n*2\r\n$9\r\nlocalhost\r\n$%zu\r\n%s\r\n",
+                   strlen(port), port);
+    ck_assert_int_eq(canned_start(&canned, slice_of(answer)), 0);
+    ck_assert_int_eq(proxy_start(&sentinel, canned.socket, NULL), 0);
+    (void)snprintf(url, sizeof url, "rediss+sentinel://127.0.0.1:%d/svc", sentinel.port);
+    struct redis_options o = tls_options(NULL);
+    char *storage = NULL;
+    ck_assert_int_eq(redis_url_parse(url, &o, &storage, NULL), 0);
+    struct redis_conn *c = must_open(&o);
+    must_do(c, "PING");
+    redis_conn_free(c);
+    o.tls_ca = other_ca;
+    expect_refused(&o, -ENOTCONN, "it names the master localhost port");
+    free(storage);
+    proxy_stop(&sentinel);
+    canned_stop(&canned);
+}
+END_TEST
+
 START_TEST(pooled)
 {
     struct redis_pool_options p = {
@@ -245,6 +271,7 @@ Suite *test_suite(void)
         tcase_add_test(t, a_plaintext_port_does_not_hang);
         tcase_add_test(t, plaintext_to_a_tls_port_is_refused);
         tcase_add_test(t, timeouts_and_polling);
+        tcase_add_test(t, through_a_sentinel);
         tcase_add_test(t, pooled);
     } else {
         tcase_add_test(t, unsupported_is_refused_by_name);

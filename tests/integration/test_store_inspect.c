@@ -227,7 +227,7 @@ START_TEST(the_server_describes_itself)
     ck_assert_int_gt(info.maxclients, 0);
     ck_assert_int_ge(info.connected_clients, 1);
     ck_assert_str_eq(info.maxmemory_policy, "noeviction");
-    ck_assert(!info.persistent && !info.replica);
+    ck_assert(!info.persistent);
 
     must_do(conn, "CONFIG SET save %s", "3600 1");
     ck_assert_int_eq(store_server_info(conn, &info, NULL), 0);
@@ -246,7 +246,7 @@ START_TEST(a_server_that_tells_nothing_is_of_unknown_settings)
     o.password = "any";
     struct redis_conn *mute = must_open(&o);
     ck_assert_msg(store_server_info(mute, &info, &err) == 0, "%s", err.text);
-    ck_assert(info.maxclients == 0 && info.persistent && !info.replica);
+    ck_assert(info.maxclients == 0 && info.persistent);
     ck_assert_str_eq(info.version, "");
     ck_assert(redis_conn_reusable(mute));
 

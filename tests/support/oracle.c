@@ -25,6 +25,13 @@ void oracle_release(struct oracle *o)
     *o = (struct oracle){0};
 }
 
+void oracle_follow(struct oracle *o, const struct redis_server *s)
+{
+    redis_conn_free(o->conn);
+    o->conn = NULL;
+    o->server = s;
+}
+
 /* --- pushing ------------------------------------------------------------------------------- */
 
 static bool connected(struct oracle *o)
@@ -89,6 +96,20 @@ void oracle_tail_ends(struct oracle *o)
     o->tail_to = o->njobs;
 }
 
+enum { REPLICATED_WITHIN_MS = 5000 };
+
+static bool is_replicated(struct oracle *o)
+{
+    struct reply *replicas = NULL;
+    if (o->replicas == 0)
+        return true;
+    bool yes = redis_callf(o->conn, &replicas, NULL, "WAIT %d %d", o->replicas,
+                           REPLICATED_WITHIN_MS) == 0 &&
+               reply_int(replicas) >= o->replicas;
+    reply_free(replicas);
+    return yes;
+}
+
 static bool push(struct oracle *o, const char *queue, const char *args, int n)
 {
     struct command cmd = {0};
@@ -99,7 +120,7 @@ static bool push(struct oracle *o, const char *queue, const char *args, int n)
         payloads[i] = oracle_payload(o, queue, args, NULL);
         command_text(&cmd, payloads[i]);
     }
-    bool done = connected(o) && redis_call(o->conn, &cmd, NULL, NULL) == 0;
+    bool done = connected(o) && redis_call(o->conn, &cmd, NULL, NULL) == 0 && is_replicated(o);
     if (done)
         oracle_ack(o, (size_t)n);
     for (int i = 0; i < n; i++)

@@ -49,6 +49,7 @@ struct oracle_job {
 
 struct oracle {
     const struct redis_server *server;
+    int replicas; /* a push is acknowledged when so many of them have it as well */
     struct redis_conn *conn;
     char log[128];
     char salt[ORACLE_JID - 8 + 1];
@@ -71,6 +72,9 @@ struct oracle_figures {
 
 void oracle_init(struct oracle *o, const struct redis_server *s);
 void oracle_release(struct oracle *o);
+
+/* From now on this server is pushed to and asked. */
+void oracle_follow(struct oracle *o, const struct redis_server *s);
 
 /* A new job of class "test", noted as about to be pushed; args are members of the plugin's object,
  * as JSON text without braces, or "". ret_jid may be NULL. free() the payload. */

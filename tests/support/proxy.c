@@ -90,10 +90,12 @@ static void drop_dead(struct relay *r)
     mutex_unlock(&r->p->mutex);
 }
 
-static int dial_upstream(const char *path)
+static int dial_upstream(struct proxy *p)
 {
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
-    (void)snprintf(addr.sun_path, sizeof addr.sun_path, "%s", path);
+    mutex_lock(&p->mutex);
+    (void)snprintf(addr.sun_path, sizeof addr.sun_path, "%s", p->upstream);
+    mutex_unlock(&p->mutex);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd >= 0 && connect(fd, (struct sockaddr *)&addr, sizeof addr) != 0) {
         (void)close(fd);
@@ -132,7 +134,7 @@ static void accept_one(struct relay *r)
     int client = accept4(r->p->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (client < 0)
         return;
-    int server = r->faults.refuse ? -1 : dial_upstream(r->p->upstream);
+    int server = r->faults.refuse ? -1 : dial_upstream(r->p);
     struct link *l = server >= 0 && reserve_link(r) ? calloc(1, sizeof *l) : NULL;
     mutex_lock(&r->p->mutex);
     r->p->stats.accepted++;
@@ -431,6 +433,13 @@ void proxy_hold(struct proxy *p, bool on)
 {
     mutex_lock(&p->mutex);
     p->faults.hold = on;
+    publish(p);
+}
+
+void proxy_retarget(struct proxy *p, const char *upstream)
+{
+    mutex_lock(&p->mutex);
+    (void)snprintf(p->upstream, sizeof p->upstream, "%s", upstream);
     publish(p);
 }
 

@@ -2,9 +2,9 @@
  * A proxy in front of a server, that breaks the connection on purpose.
  *
  * One thread listens on a port of 127.0.0.1 and forwards bytes both ways to the server's unix
- * socket. What it does wrong is set at any time and holds for connections that exist as well as
- * for new ones; the counters let a test verify that the fault did happen: an injection that did
- * not bite is a failed test.
+ * socket, which may be that of another server from some moment on. What it does wrong is set at any
+ * time and holds for connections that exist as well as for new ones; the counters let a test verify
+ * that the fault did happen: an injection that did not bite is a failed test.
  *
  * Threads: all functions are safe from any thread; stop joins. Ownership: embedded; proxy_stop()
  * closes everything. Errors: 0 or a negative errno with a sentence; no dependency on Check.
@@ -48,12 +48,12 @@ struct proxy_trap {
 };
 
 struct proxy {
-    char upstream[96]; /* the server's unix socket */
-    int port;          /* where the proxy listens, on 127.0.0.1 */
+    int port; /* where the proxy listens, on 127.0.0.1 */
     int listener, wake;
     struct thread thread;
 
     struct mutex mutex; /* guards: all below */
+    char upstream[96];  /* the server's unix socket */
     struct proxy_faults faults;
     struct proxy_stats stats;
     struct proxy_trap trap;
@@ -78,6 +78,10 @@ void proxy_trap(struct proxy *p, const char *text, enum proxy_spell spell, int64
 
 /* While on, the server's side stays open when the client's has ended: its ghost. Off ends them. */
 void proxy_hold(struct proxy *p, bool on);
+
+/* New connections go to this server, as those to a virtual address do after a failover; the others
+ * stay with theirs. */
+void proxy_retarget(struct proxy *p, const char *upstream);
 
 /* Closes every connection that is open now. */
 void proxy_drop_all(struct proxy *p);

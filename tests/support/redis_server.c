@@ -78,6 +78,16 @@ static void free_arguments(struct redis_server *s)
     s->argv = NULL;
 }
 
+/* A sentinel keeps what it learns in the file that it was started with. */
+static int write_sentinel_file(const char *path, const char *lines, struct err *err)
+{
+    FILE *f = fopen(path, "we");
+    bool written = f && fputs(lines, f) >= 0;
+    if ((f && fclose(f) != 0) || !written)
+        return err_set(err, -EIO, "%s: %s", path, strerror(errno));
+    return 0;
+}
+
 static int compose(struct redis_server *s, const struct redis_server_options *o, struct err *err)
 {
     s->port = o && o->tcp ? redis_server_free_port() : 0;
@@ -89,25 +99,44 @@ static int compose(struct redis_server *s, const struct redis_server_options *o,
         return rc;
     (void)snprintf(port, sizeof port, "%d", s->port);
     const char *const fixed[] = {
-        program,      "--port",
-        port,         "--bind",
-        "127.0.0.1",  "--unixsocket",
-        s->socket,    "--unixsocketperm",
-        "700",        "--dir",
-        s->dir,       "--logfile",
-        "log",        "--save",
-        "",           "--appendonly",
-        "no",         "--maxmemory-policy",
-        "noeviction", NULL,
+        "--port",
+        port,
+        "--bind",
+        "127.0.0.1",
+        "--unixsocket",
+        s->socket,
+        "--unixsocketperm",
+        "700",
+        "--dir",
+        s->dir,
+        "--logfile",
+        "log",
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+        "--maxmemory-policy",
+        "noeviction",
+        NULL,
     };
     free_arguments(s);
     s->argv = calloc(MAX_ARGS + 1, sizeof *s->argv);
     if (!s->argv)
         return err_set(err, -ENOMEM, "no memory");
     int n = 0;
-    for (int i = 0; fixed[i]; i++)
-        if (!add(s->argv, &n, fixed[i]))
-            return err_set(err, -ENOMEM, "no memory");
+    bool added = add(s->argv, &n, program);
+    if (o && o->sentinel) {
+        char path[sizeof s->dir + 16];
+        (void)snprintf(path, sizeof path, "%s/sentinel.conf", s->dir);
+        rc = write_sentinel_file(path, o->sentinel, err);
+        if (rc != 0)
+            return rc;
+        added = added && add(s->argv, &n, path) && add(s->argv, &n, "--sentinel");
+    }
+    for (int i = 0; added && fixed[i]; i++)
+        added = add(s->argv, &n, fixed[i]);
+    if (!added)
+        return err_set(err, -ENOMEM, "no memory");
     const char *const *extra = o ? o->extra : NULL;
     for (int i = 0; extra && extra[i]; i++)
         if (!add(s->argv, &n, extra[i]))

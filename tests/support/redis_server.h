@@ -33,6 +33,7 @@ struct redis_server {
 
 struct redis_server_options {
     bool tcp;                 /* listen on 127.0.0.1 too, on a free port */
+    const char *sentinel;     /* run as a sentinel, by these lines of configuration, or NULL */
     const char *const *extra; /* more arguments for the server, NULL-terminated, or NULL */
 };
 

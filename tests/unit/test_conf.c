@@ -149,6 +149,8 @@ START_TEST(every_setting_from_the_environment)
         {"REDIS_TLS_CA", "ca", "  tls_ca: \"ca\"\n"},
         {"REDIS_TLS_CERT", "cert", "  tls_cert: \"cert\"\n"},
         {"REDIS_TLS_KEY", "key", "  tls_key: \"key\"\n"},
+        {"REDIS_SENTINEL_USERNAME", "su", "  sentinel_username: \"su\"\n"},
+        {"REDIS_SENTINEL_PASSWORD", "sp", "  sentinel_password: \"********\"\n"},
         {"REDIS_CONNECT_TIMEOUT", "0.1", "  connect_timeout: 0.1\n"},
         {"REDIS_SOCKET_TIMEOUT", "300", "  socket_timeout: 300\n"},
         {"REDIS_IDLE_TIMEOUT", "1.5", "  idle_timeout: 1.5\n"},
@@ -200,11 +202,11 @@ static const struct {
     {"REDIS_SSL", "1",
      "REDIS_SSL: redis.ssl is \"1\", must be true or false (or yes, no, on, off)"},
     {"REDIS_URL", "http://user:hunter2@db",
-     "REDIS_URL: redis.url is not usable, must be an address that begins with redis://, rediss:// "
-     "or unix://"},
+     "REDIS_URL: redis.url is not usable, must be an address that begins with redis://, rediss://, "
+     "unix://, redis+sentinel:// or rediss+sentinel://"},
     {"REDIS_URL", "redis://",
-     "REDIS_URL: redis.url is not usable, must be an address that begins with redis://, rediss:// "
-     "or unix://"},
+     "REDIS_URL: redis.url is not usable, must be an address that begins with redis://, rediss://, "
+     "unix://, redis+sentinel:// or rediss+sentinel://"},
     {"REDIS_PASSWORD", "hunter2\n",
      "REDIS_PASSWORD: redis.password is not usable, must be text of 1 to 1024 printable bytes"},
     {"REDIS_HOST", "a\tb",
@@ -276,7 +278,8 @@ START_TEST(a_command_reads_its_own_settings)
     flags.url = "flag";
     ck_assert_int_eq(conf_load(CONF_COMMAND, &flags, &c, &err), -EINVAL);
     ck_assert_str_eq(err.text, "--redis: redis.url is not usable, must be an address that begins "
-                               "with redis://, rediss:// or unix://");
+                               "with redis://, rediss://, unix://, redis+sentinel:// or "
+                               "rediss+sentinel://");
 
     /* It accepts the worker's file, and checks it. */
     const char *yaml = "worker: {threads: x}\n";

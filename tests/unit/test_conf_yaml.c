@@ -2,7 +2,8 @@
 #include "test_conf.h"
 
 #define REDIS_KEYS                                                                                 \
-    "url, host, port, username, password, db, ssl, tls_ca, tls_cert, tls_key, connect_timeout, "   \
+    "url, host, port, username, password, db, ssl, tls_ca, tls_cert, tls_key, "                    \
+    "sentinel_username, sentinel_password, connect_timeout, "                                      \
     "socket_timeout, idle_timeout, max_concurrent_ops, max_connections, key_prefix"
 #define SECTIONS "redis, worker, log, metrics, handlers"
 #define NO_EXTRAS                                                                                  \

@@ -160,8 +160,8 @@ static const struct {
 } errors[] = {
     {"LOADING Redis is loading the dataset in memory", -EAGAIN},
     {"BUSY Redis is busy running a script.", -EAGAIN},
-    {"MASTERDOWN Link with MASTER is down", -EAGAIN},
-    {"UNBLOCKED force unblock from blocking operation", -EAGAIN},
+    {"MASTERDOWN Link with MASTER is down", -EROFS},
+    {"UNBLOCKED force unblock from blocking operation", -EROFS},
     {"ERR max number of clients reached", -EAGAIN},
     {"READONLY You can't write against a read only replica.", -EROFS},
     {"ERR Error running script (call to f_1): @user_script: 1: -READONLY You can't", -EROFS},
@@ -190,10 +190,11 @@ START_TEST(errors_have_a_code)
     ck_assert_int_eq(reply_type(r), REPLY_ERROR);
     ck_assert_int_eq(reply_error(r, &err), errors[_i].code);
     ck_assert_ptr_nonnull(strstr(err.text, errors[_i].text));
-    ck_assert(!redis_conn_broken(c));
+    ck_assert(redis_conn_broken(c) == (errors[_i].code == -EROFS));
+    ck_assert(redis_conn_demoted(c) == (errors[_i].code == -EROFS));
     reply_free(r);
 
-    r = read_one(c); /* an error inside of an array is no error of the array */
+    r = read_one(c); /* still read; and an error inside of an array is no error of the array */
     ck_assert_int_eq(reply_error(r, NULL), 0);
     ck_assert_int_eq(reply_error(reply_at(r, 0), NULL), errors[_i].code);
     reply_free(r);
@@ -232,7 +233,7 @@ static const struct {
 } greetings[] = {
     {"-LOADING Redis is loading the dataset in memory\r\n", -EAGAIN},
     {"-ERR max number of clients reached\r\n", -EAGAIN},
-    {"-MASTERDOWN Link with MASTER is down\r\n", -EAGAIN},
+    {"-MASTERDOWN Link with MASTER is down\r\n", -EROFS},
     {"-NOAUTH Authentication required.\r\n", -EACCES},
     {"-DENIED Redis is running in protected mode\r\n", -EACCES},
     {"SSH-2.0-OpenSSH_9.2\r\n", -ENOTCONN},

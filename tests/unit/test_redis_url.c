@@ -36,6 +36,30 @@ static const struct accepted accepted[] = {
     {"unix://user:p%40w@/run/r.sock?db=1", NULL, "/run/r.sock", "user", "p@w", 6379, 1, false},
 };
 
+static const struct {
+    const char *url, *description;
+    const char *user, *password, *service;
+    int n;
+    struct redis_address last;
+} with_sentinels[] = {
+    {"redis+sentinel://h/m", "redis+sentinel://h:26379/m/0", NULL, NULL, "m", 1, {"h", 26379}},
+    {"redis+sentinel://h:1/m/", "redis+sentinel://h:1/m/0", NULL, NULL, "m", 1, {"h", 1}},
+    {"redis+sentinel://u:p%40,w@a,b:7,[::1]:9/my-master.1/3",
+     "redis+sentinel://a:26379,b:7,[::1]:9/my-master.1/3",
+     "u",
+     "p@,w",
+     "my-master.1",
+     3,
+     {"::1", 9}},
+    {"rediss+sentinel://:pw@[fe80::1],b/a%20b",
+     "rediss+sentinel://[fe80::1]:26379,b:26379/a b/0",
+     NULL,
+     "pw",
+     "a b",
+     2,
+     {"b", 26379}},
+};
+
 static void check_text(const char *got, const char *want)
 {
     if (want)
@@ -61,6 +85,40 @@ START_TEST(good_urls)
     ck_assert_str_eq(o.name, "kept");
     ck_assert_int_eq(o.connect_timeout_ms, 7);
     free(storage);
+}
+END_TEST
+
+static void check_sentinels(const struct redis_options *o, int i)
+{
+    struct buf out = {0};
+    check_text(o->host, NULL);
+    check_text(o->path, NULL);
+    check_text(o->username, with_sentinels[i].user);
+    check_text(o->password, with_sentinels[i].password);
+    ck_assert_str_eq(o->service, with_sentinels[i].service);
+    ck_assert_int_eq(o->nsentinels, with_sentinels[i].n);
+    ck_assert_str_eq(o->sentinels[o->nsentinels - 1].host, with_sentinels[i].last.host);
+    ck_assert_int_eq(o->sentinels[o->nsentinels - 1].port, with_sentinels[i].last.port);
+    ck_assert(o->tls == (strncmp(with_sentinels[i].url, "rediss", 6) == 0));
+    redis_options_describe(o, &out);
+    ck_assert_str_eq(buf_str(&out), with_sentinels[i].description);
+    buf_release(&out);
+}
+
+START_TEST(sentinel_urls)
+{
+    struct redis_options o = {.sentinel_username = "su", .sentinel_password = "sp"}, copy;
+    char *storage = NULL, *copied = NULL;
+    struct err err = {""};
+    const char *url = with_sentinels[_i].url;
+    ck_assert_msg(redis_url_parse(url, &o, &storage, &err) == 0, "%s: %s", url, err.text);
+    check_sentinels(&o, _i);
+    ck_assert_int_eq(redis_options_copy(&o, &copy, &copied), 0);
+    free(storage);
+    check_sentinels(&copy, _i);
+    ck_assert_str_eq(copy.sentinel_username, "su");
+    ck_assert_str_eq(copy.sentinel_password, "sp");
+    free(copied);
 }
 END_TEST
 
@@ -107,6 +165,23 @@ static const char *const refused[] = {
     "unix://u:SECRET@/run/r.sock?db=x",
     "unix://u:SECRET@/run/r.sock?base=1",
     "unix:///run/%SECRET",
+    "redis+sentinel://",
+    "redis+sentinel://h",
+    "redis+sentinel://h/",
+    "redis+sentinel:///m",
+    "redis+sentinel://u:SECRET@/m",
+    "redis+sentinel://u:SECRET@h,/m",
+    "redis+sentinel://u:SECRET@,h/m",
+    "redis+sentinel://u:SECRET@h:/m",
+    "redis+sentinel://u:SECRET@h:1,i:0/m",
+    "redis+sentinel://u:SECRET@h:1:2/m",
+    "redis+sentinel://u:SECRET@h:1,i/m/x",
+    "redis+sentinel://u:SECRET@h/m/1/2",
+    "redis+sentinel://u:SECRET@h/m?db=1",
+    "redis+sentinel://u:SECRET@h?m=1/m",
+    "redis+sentinel://u:SECRET@h/m%",
+    "redis+sentinel://u:SECRET%@h/m",
+    "sentinel://u:SECRET@h/m",
 };
 
 START_TEST(bad_urls)
@@ -152,6 +227,7 @@ Suite *test_suite(void)
     Suite *s = suite_create("redis/url");
     TCase *t = tcase_create("url");
     tcase_add_loop_test(t, good_urls, 0, sizeof accepted / sizeof accepted[0]);
+    tcase_add_loop_test(t, sentinel_urls, 0, sizeof with_sentinels / sizeof with_sentinels[0]);
     tcase_add_loop_test(t, bad_urls, 0, sizeof refused / sizeof refused[0]);
     tcase_add_test(t, descriptions_hold_no_credentials);
     suite_add_tcase(s, t);

@@ -1,8 +1,9 @@
-#include "redis/greeting.h"
+#include "redis/greet.h"
 
-/* What a new connection says, in order, in one write. PING comes last: a server that accepts
- * connections may still be loading, or want a password that was not given. */
-enum greeting { SAY_AUTH, SAY_SELECT, SAY_NAME, SAY_PING, SAY_END };
+/* What a new connection says, in order, in one write. PING, because a server that accepts
+ * connections may still be loading, or want a password that was not given; ROLE, because a replica
+ * answers PING like a master. */
+enum greeting { SAY_AUTH, SAY_SELECT, SAY_NAME, SAY_PING, SAY_ROLE, SAY_END };
 
 /* Puts one greeting into cmd; false when the options do not ask for it. */
 static bool compose(enum greeting what, const struct redis_options *o, struct command *cmd)
@@ -33,6 +34,11 @@ static bool compose(enum greeting what, const struct redis_options *o, struct co
     case SAY_PING:
         command_text(cmd, "PING");
         return true;
+    case SAY_ROLE:
+        if (!o->master)
+            return false;
+        command_text(cmd, "ROLE");
+        return true;
     case SAY_END:
         break;
     }
@@ -48,13 +54,24 @@ static int judge(enum greeting what, int rc, struct err *err)
     case SAY_SELECT:
         return err_prefix(err, rc == -EPROTO ? -EINVAL : rc, "SELECT");
     case SAY_NAME: /* a help for people; services that forbid CLIENT work without it */
+    case SAY_ROLE: /* where it is forbidden, the first write tells */
         return rc == -EPROTO || rc == -EACCES ? 0 : rc;
     default:
         return rc;
     }
 }
 
-int greeting_say(struct redis_conn *c, const struct redis_options *o, struct err *err)
+static int check_role(const struct reply *role, struct err *err)
+{
+    struct slice is = reply_str(reply_at(role, 0));
+    if (is.n == 0 || slice_is(is, "master"))
+        return 0;
+    if (slice_is(is, "slave"))
+        is = slice_of("replica");
+    return err_set(err, -EROFS, "this is no master but a %.*s", (int)is.n, is.p);
+}
+
+int greet(struct redis_conn *c, const struct redis_options *o, struct err *err)
 {
     struct command cmd = {0};
     unsigned said = 0;
@@ -77,6 +94,8 @@ int greeting_say(struct redis_conn *c, const struct redis_options *o, struct err
             rc = reply_error(reply, err);
             if (rc != 0)
                 rc = judge(what, rc, err);
+            else if (what == SAY_ROLE)
+                rc = check_role(reply, err);
             reply_free(reply);
         }
     return rc;
