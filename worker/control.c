@@ -133,7 +133,8 @@ static int read_messages(struct control *c)
 static int listen(struct control *c)
 {
     int64_t now = clock_now_ns();
-    if (now - c->heard_ns > SILENCE_NS)
+    /* A subscription is not refused by a server that is demoted, and hears less there. */
+    if (now - c->heard_ns > SILENCE_NS || redis_pool_outdated(c->pool, c->conn))
         return -ENOTCONN;
     if (now - c->heard_ns > PING_NS && now - c->pinged_ns > PING_NS) {
         c->pinged_ns = now;

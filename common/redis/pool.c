@@ -264,7 +264,7 @@ static void close_conn(struct redis_pool *pool, enum kind kind, struct redis_con
 
 /* --- taking and giving --------------------------------------------------------------------- */
 
-static bool is_outdated(struct redis_pool *pool, struct redis_conn *c)
+bool redis_pool_outdated(struct redis_pool *pool, struct redis_conn *c)
 {
     return redis_conn_note(c)->epoch != atomic_load(&pool->epoch);
 }
@@ -308,7 +308,7 @@ static int obtain(struct redis_pool *pool, enum breaker_ticket ticket, struct re
             return rc;
         if (!c)
             return open_conn(pool, GATED, &pool->redis, ticket, ret, err);
-        if (!is_outdated(pool, c) && !redis_conn_stale(c)) {
+        if (!redis_pool_outdated(pool, c) && !redis_conn_stale(c)) {
             *ret = c;
             return 0;
         }
@@ -358,7 +358,7 @@ int redis_pool_take(struct redis_pool *pool, int64_t deadline_ns, struct redis_c
 
 void redis_pool_give(struct redis_pool *pool, struct redis_conn *c)
 {
-    bool keep = redis_conn_reusable(c) && !is_outdated(pool, c);
+    bool keep = redis_conn_reusable(c) && !redis_pool_outdated(pool, c);
     histogram_add_ns(&pool->op, clock_now_ns() - redis_conn_note(c)->lent_ns);
     if (!keep)
         close_conn(pool, GATED, c);

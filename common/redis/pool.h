@@ -78,6 +78,10 @@ void redis_pool_give_private(struct redis_pool *pool, struct redis_conn *c); /* 
  * 0, as it is at first: none. */
 void redis_pool_set_bulk_max(struct redis_pool *pool, size_t bytes);
 
+/* True when a server has been found to be no master since this connection was opened: whoever holds
+ * one that hears no errors (a subscription) has to ask. Gated ones are replaced by themselves. */
+bool redis_pool_outdated(struct redis_pool *pool, struct redis_conn *c);
+
 /* Sleeps until the breaker lets somebody try, the deadline passes or the pool stops. */
 void redis_pool_wait_ready(struct redis_pool *pool, int64_t deadline_ns);
 
