@@ -4,8 +4,8 @@
 
 static const char settings[] =
     "worker: {threads: 4}\n"
-    "handlers:\n" TEST_HANDLER
-    "  - {class: child, track: true, exec: [sh, -c, \"trap 'echo told >told; exit 1' TERM; "
+    "handlers:\n" TEST_HANDLER "  - {class: child, track: true, exec: [sh, -c, \"trap 'echo told "
+                               ">told; exit 1' TERM; echo >up; "
     "while :; do sleep 0.05; done\"]}\n"
     "  - {class: deaf, track: true, exec: [sh, -c, \"trap '' TERM; while :; do sleep 0.05; "
     "done\"]}\n";
@@ -50,6 +50,7 @@ START_TEST(a_running_program_gets_a_signal)
     start_worker(settings);
     push("default", "{\"class\":\"child\",\"jid\":\"b\",\"args\":[]}");
     wait_running("b");
+    wait_until(HANG_MS, times_in_file("up", "\n") == 1); /* it listens to signals */
     cancel("b", "told to stop");
     check_stopped("b");
     ck_assert_int_eq(times_in_file("told", "told"), 1);
