@@ -20,7 +20,7 @@
  * new ones and serves the old.
  *
  * After it, connections come back by a slow start (redis/door.h), and likewise when established
- * ones turn out to be lost: over some three seconds the pool lets as many be opened as it may have.
+ * ones turn out to be lost: over some four seconds the pool lets as many be opened as it may have.
  * The first is let through at once and shared by all; whoever finds none idle sleeps as in the
  * outage, without a permit, until one is given back or it is time for another. So nobody waits
  * longer than the operations of those before it take, and a fleet is no herd.

@@ -19,7 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { RAMP_MS = 3000 };
+enum { RAMP_MS = 4000 };
 
 /* Zeroed: over. */
 struct ramp {

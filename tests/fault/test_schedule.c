@@ -2,6 +2,7 @@
  * Pollers of the schedule race and die (row 30).
  */
 #include "stage.h"
+#include "support/matrix.h"
 
 /* Five workers look after the same schedule and are killed at random while entries fall due. */
 START_TEST(each_due_job_is_pushed_exactly_once)
@@ -45,10 +46,16 @@ START_TEST(each_due_job_is_pushed_exactly_once)
     must_do(s.redis, "RENAME queue:elsewhere queue:default");
     (void)stage_worker(&s, 0, (struct role){0});
     ck_assert(oracle_drain(&s.oracle, DRAIN_MS));
-    (void)oracle_check(&s.oracle, "5 pollers killed at random", 0);
+    struct oracle_figures f = oracle_check(&s.oracle, "5 pollers killed at random", 0);
     wait_until(DRAIN_MS, must_int(s.redis, "SCARD sluice:workers") == 1);
     must_stop(&s.worker[0]);
     check_books_are_empty(&s);
+    matrix_report(&(struct matrix_entry){
+        .row = 30,
+        .fault = matrix_text("%d pollers killed at random while jobs fall due", POLLERS),
+        .bit = matrix_text("%d kills in %.0f s", kills, SPAN_MS / 1000.0),
+        .figures = &f,
+        .result = matrix_text("each of %d due jobs pushed exactly once", ENTRIES)});
     stage_close(&s);
 }
 END_TEST
