@@ -76,6 +76,7 @@ struct role {
     double socket_timeout_s;   /* 0: 5 */
     const char *handlers;      /* lines before the usual one, or NULL */
     const char *url;           /* NULL: the server's socket */
+    const char *const *env;    /* more "NAME=value", NULL-terminated; NULL: none */
 };
 
 maybe_unused static void stage_cast(struct stage *s, int i, struct role r)
@@ -90,7 +91,7 @@ maybe_unused static void stage_cast(struct stage *s, int i, struct role r)
                      r.shutdown_timeout_s > 0 ? r.shutdown_timeout_s : 30,
                      r.socket_timeout_s > 0 ? r.socket_timeout_s : 5, r.handlers ? r.handlers : "");
     ck_assert_int_lt(n, (int)sizeof text);
-    struct worker_options o = {.settings = text, .url = r.url};
+    struct worker_options o = {.settings = text, .url = r.url, .env = r.env};
     worker_process_free(&s->worker[i]);
     worker_process_spawn(&s->worker[i], &s->server, &o);
 }
