@@ -104,7 +104,7 @@ static void hang_up(struct control *c)
 /* Subscribed, then read: what is ordered meanwhile comes as a message. */
 static int connect_and_sync(struct control *c, struct err *err)
 {
-    int rc = redis_pool_take_private(c->pool, "control", &c->conn, err);
+    int rc = redis_pool_take_private(c->pool, "control", REDIS_IN_TURN, &c->conn, err);
     if (rc == 0)
         rc = store_control_subscribe(c->store, c->conn, err);
     if (rc == 0)

@@ -2,8 +2,6 @@
 
 #include <stdlib.h>
 
-#include "base/log.h"
-
 struct executor {
     struct executors *owner;
     struct sleeper sleeper;
@@ -64,18 +62,13 @@ static int start_executor(struct executors *x, int i)
     return rc;
 }
 
-int executors_grow(struct executors *x, int n)
+int executors_grow(struct executors *x, int n, int *ret_started)
 {
-    for (int i = 0; i < n; i++) {
-        int rc = start_executor(x, i);
-        if (rc != 0 && i == 0)
-            return rc;
-        if (rc != 0) {
-            log_warn("no room for all threads", log_int("wanted", n), log_int("started", i));
-            return 0;
-        }
-    }
-    return 0;
+    int rc = 0, i = 0;
+    while (i < n && (rc = start_executor(x, i)) == 0)
+        i++;
+    *ret_started = i;
+    return rc;
 }
 
 void executors_stop(struct executors *x)

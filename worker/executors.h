@@ -26,9 +26,10 @@ struct executors {
 int executors_init(struct executors *x) warn_unused_result; /* pointers set by the caller */
 void executors_release(struct executors *x);
 
-/* Starts threads until there are n; fewer when the system has no room for all (a warning), an error
- * when it has for none. That there may be fewer than before is dispatch_set_limit()'s business. */
-int executors_grow(struct executors *x, int n) warn_unused_result;
+/* Starts threads until there are n. When the system has no room for all: the reason, with those
+ * that could be started running. That there may be fewer than before is dispatch_set_limit()'s
+ * business. */
+int executors_grow(struct executors *x, int n, int *ret_started) warn_unused_result;
 
 /* Ends dispatch and joins all. */
 void executors_stop(struct executors *x);

@@ -46,7 +46,7 @@ static int64_t beat(struct heartbeat *h, struct redis_conn **conn)
     int64_t began = clock_now_ns();
     int rc = 0;
     if (!*conn)
-        rc = redis_pool_take_private(h->pool, "heartbeat", conn, &err);
+        rc = redis_pool_take_private(h->pool, "heartbeat", REDIS_AT_ONCE, conn, &err);
     if (rc == 0) /* a renewal that comes after the lease is of no use */
         rc = redis_conn_set_timeout(*conn, (int)(h->lease_ns / NS_PER_MS / 2));
     if (rc == 0) {

@@ -232,6 +232,8 @@ int streamer_start(struct streamer *s, const struct store *store, struct redis_p
     int rc = 0;
     for (int i = 0; rc == 0 && i < STREAMERS; i++)
         rc = thread_start(&s->threads[i], "streamer", streamer_main, s);
+    if (rc != 0)
+        streamer_stop(s);
     return rc;
 }
 

@@ -64,12 +64,15 @@ int worker_reload(struct worker *w, struct conf *conf, struct err *err)
     log_setup(conf->log_level, conf->log_format);
     live_swap(&w->live, conf_ref(conf), registry);
     dispatch_set_limit(&w->dispatch, conf->threads);
-    rc = executors_grow(&w->executors, conf->threads);
+    int started;
+    if (executors_grow(&w->executors, conf->threads, &started) != 0)
+        log_warn("no room for all threads; the next reload tries again",
+                 log_int("wanted", conf->threads), log_int("started", started));
     waker_notify(&w->waker); /* the queues may be others */
     dispatch_suspect(&w->dispatch);
     conf_unref(old);
     log_info("settings reloaded", log_int("threads", conf->threads),
              log_int("max_concurrent_ops", conf->max_concurrent_ops),
              log_int("queues", conf->nqueues), log_int("handlers", conf->nhandlers));
-    return rc;
+    return 0;
 }

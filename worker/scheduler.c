@@ -77,6 +77,9 @@ static int64_t tick(void *ctx)
     struct err err = {""};
     /* The jitter keeps the pollers of a fleet apart. */
     double pause_s = POLL_MAX_MS / 1000.0 * (0.75 + random_unit() / 4);
+    /* Before the first renewal nobody here knows Redis' time. */
+    if (!heartbeat_wait_fresh(s->heartbeat, clock_deadline_ms(TAKE_MS)))
+        return AFTER_ERROR_MS;
     int rc = redis_pool_take(s->pool, clock_deadline_ms(TAKE_MS), &conn, &err);
     if (rc == 0) {
         rc = look(s, conn, &pause_s, &err);

@@ -48,8 +48,18 @@ static int start_waker(struct worker *w, const struct conf *conf)
 
 static int start_executors(struct worker *w, const struct conf *conf)
 {
+    int started = 0;
     int rc = runner_init(&w->runner, EXECUTORS_MAX);
-    return rc == 0 ? executors_grow(&w->executors, conf->threads) : rc;
+    if (rc == 0)
+        rc = executors_grow(&w->executors, conf->threads, &started);
+    if (rc != 0) { /* going on with fewer would leave no thread for the services below */
+        (void)err_set(w->why, rc,
+                      "%d of %d threads: %s (a limit on processes, threads or memory; raise it or "
+                      "lower worker.threads)",
+                      started, conf->threads, strerror(-rc));
+        executors_stop(&w->executors);
+    }
+    return rc;
 }
 
 static int start_scheduler(struct worker *w, const struct conf *conf)

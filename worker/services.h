@@ -25,7 +25,7 @@ enum service {
     SERVICES
 };
 
-/* Stops at the first that fails, with those before it running. */
+/* Stops at the first that fails, with those before it running and nothing of its own. */
 int services_start(struct worker *w, const struct conf *conf, struct err *err) warn_unused_result;
 
 bool services_has(const struct worker *w, enum service service);  /* it was started */

@@ -66,7 +66,7 @@ static void exorcise(struct waker *w, struct wait_slot *slot, struct redis_conn 
 static int open_slot(struct waker *w, struct wait_slot *slot)
 {
     struct err err = {""};
-    int rc = redis_pool_take_private(w->pool, "wait", &slot->conn, &err);
+    int rc = redis_pool_take_private(w->pool, "wait", REDIS_IN_TURN, &slot->conn, &err);
     if (rc != 0) {
         log_debug("no connection to wait on", log_str("queue", slot->queue),
                   log_str("error", err.text));
@@ -145,7 +145,7 @@ static bool asks_ahead(const struct waker *w)
     return w->nslots <= ASK_AHEAD_MAX;
 }
 
-/* is_away() of what it returns tells that Redis is. */
+/* is_away() of what it returns tells that Redis is; -EAGAIN: it is back, our turn has not come. */
 static int arm(struct waker *w, struct wait_slot *slot)
 {
     int64_t now = clock_now_ns();
@@ -321,9 +321,13 @@ static void follow_conf(struct waker *w)
 /* Starts the waits that are due. False when Redis is away. */
 static bool arm_all(struct waker *w)
 {
-    for (int i = 0; i < w->nslots; i++)
-        if (is_away(arm(w, &w->slots[i])))
+    w->unwatched = w->more_queues;
+    for (int i = 0; i < w->nslots; i++) {
+        int rc = arm(w, &w->slots[i]);
+        if (is_away(rc))
             return false;
+        w->unwatched = w->unwatched || rc == -EAGAIN;
+    }
     return true;
 }
 
@@ -345,7 +349,7 @@ static int64_t next_look(const struct waker *w, bool waiting, int64_t recheck_ns
             at = earliest(at, slot->not_before_ns > now ? slot->not_before_ns
                                                         : now + POLL_MS * NS_PER_MS);
     }
-    if (waiting && w->more_queues)
+    if (waiting && w->unwatched)
         at = earliest(at, now + POLL_MS * NS_PER_MS);
     return at;
 }
@@ -390,7 +394,7 @@ static void *waker_main(void *arg)
         }
         int64_t deadline = next_look(w, waiting, recheck_ns);
         sleep_until(w, deadline);
-        if (waiting && w->more_queues && clock_now_ns() >= deadline)
+        if (waiting && w->unwatched && clock_now_ns() >= deadline)
             dispatch_suspect(w->dispatch);
     }
     close_all(w);

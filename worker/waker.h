@@ -3,7 +3,8 @@
  * Redis next to nothing.
  *
  * When the queues are dry and a thread is free, one private connection per queue (the first
- * CONF_BLOCKING_MAX; further ones are looked at every POLL_MS) waits in
+ * CONF_BLOCKING_MAX; further ones, and after an outage those whose connection is not back yet, are
+ * looked at every POLL_MS) waits in
  * `BLMOVE queue -> a claim of ours`: a job that wakes us is safe already. It goes to dispatch; if
  * no thread is free for it, or the queue is paused, it goes straight back to its queue. Waits are
  * not renewed while all threads are busy, so at most one job per queue makes that detour.
@@ -51,6 +52,7 @@ struct waker {
     struct wait_slot *slots;
     int nslots;
     bool more_queues;        /* than slots */
+    bool unwatched;          /* some queue has no wait: it is looked at every POLL_MS */
     int64_t ghosts_until_ns; /* of slots that are closed */
     atomic_uint_fast64_t landed;
 };

@@ -2,74 +2,25 @@
  * How a taker gets in (redis_pool_take):
  *
  *     permit ── connection ──> in
- *       ^           │ none idle, and the breaker lets nobody connect (or the attempt failed)
+ *       ^           │ none idle, and the door lets nobody connect (or the attempt failed)
  *       └── wait <──┘ the permit is given back first
  *
  * Whoever waits for the server holds no permit: permits count operations that are under way, and
  * a permit held through an outage would keep others from connections that are idle.
  *
- * Sleepers. However many wait, one of them is the lookout: it alone sleeps until the breaker's
- * delay has passed and then takes the trial; the others sleep until somebody wakes them. The
- * invariant that keeps them from sleeping for ever: while there are sleepers and no lookout, some
- * thread that was woken is still on its way, and it ends in one of the calls of wake_one_locked().
+ * Sleepers. However many wait, one of them is the lookout: it alone sleeps until the door opens
+ * (the breaker's delay has passed, or it is the next one's turn after an outage) and then goes in;
+ * the others sleep until somebody wakes them. The invariant that keeps them from sleeping for
+ * ever: while there are sleepers and no lookout, some thread that was woken is still on its way,
+ * and it ends in one of the calls of wake_one_locked().
  */
-#include "redis/pool.h"
-
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
-#include "redis/breaker.h"
+#include "redis/pool_parts.h"
 #include "redis/tls.h"
-
-struct idle {
-    struct redis_conn *conn;
-    int64_t since_ns;
-};
-
-enum kind { GATED, PRIVATE };
-
-struct redis_pool {
-    struct redis_options redis; /* strings in `storage` */
-    char *storage;
-    int max_connections, reserved;
-    int64_t idle_timeout_ms;
-    struct permit permit;
-    atomic_size_t bulk_max;
-    struct histogram op; /* how long connections were lent out */
-    /* Counts the times a server was found to be no master; a connection of an earlier epoch is not
-     * used again. */
-    atomic_uint epoch;
-
-    struct mutex mutex; /* guards: all below */
-    struct cond chance; /* a sleeping taker may find a connection or the way to open one */
-    struct cond turn;   /* the breaker has changed its state */
-    int sleepers;       /* threads waiting for `chance` */
-    bool has_lookout;   /* one of them watches the clock */
-    bool stopping;
-    struct breaker breaker;
-    int open;         /* all connections, private ones and those being opened included */
-    int private_open; /* of these, the private ones */
-    int in_use;       /* of these, those taken, private ones included */
-    int peak;         /* highest `open` */
-    uint64_t given, connects, connect_failures, discarded;
-    uint64_t broken, reconnects; /* broken: and not yet replaced */
-    int idle_count;
-    struct idle idle[]; /* a stack: the longest unused lies at the bottom */
-};
-
-int redis_pool_check(int permits, int reserved, int max_connections, struct err *err)
-{
-    if (permits < 1 || reserved < 0)
-        return err_set(err, -EINVAL, "at least 1 permit is needed, not %d", permits);
-    if (max_connections - reserved < permits)
-        return err_set(err, -EINVAL,
-                       "%d permits + %d reserved connections = %lld do not fit into %d connections",
-                       permits, reserved, (long long)permits + reserved, max_connections);
-    return 0;
-}
 
 int redis_pool_new(const struct redis_pool_options *o, struct redis_pool **ret, struct err *err)
 {
@@ -95,7 +46,7 @@ int redis_pool_new(const struct redis_pool_options *o, struct redis_pool **ret, 
     mutex_init(&pool->mutex);
     cond_init(&pool->chance);
     cond_init(&pool->turn);
-    breaker_init(&pool->breaker);
+    door_init(&pool->door, o->permits, o->reserved);
     *ret = pool;
     return 0;
 }
@@ -120,11 +71,6 @@ static int refuse_stopped(struct err *err)
     return err_set(err, -ECANCELED, "the Redis pool is stopping");
 }
 
-static int refuse_unreachable_locked(const struct redis_pool *pool, int code, struct err *err)
-{
-    return err_set(err, code, "Redis cannot be reached: %s", pool->breaker.why.text);
-}
-
 /* --- sleeping and waking ------------------------------------------------------------------- */
 
 static void wake_one_locked(struct redis_pool *pool)
@@ -133,23 +79,31 @@ static void wake_one_locked(struct redis_pool *pool)
         cond_signal(&pool->chance);
 }
 
-/* The breaker has changed: a success lets everybody go on, a failure needs a new lookout. */
-static void announce_locked(struct redis_pool *pool)
+/* The door has changed. One is enough: it goes in and wakes the next, or becomes the lookout. But
+ * when it has opened there may be a lookout that still sleeps through the delay. */
+static void announce_locked(struct redis_pool *pool, bool opened)
 {
     cond_broadcast(&pool->turn);
-    if (pool->breaker.state == BREAKER_CLOSED)
+    if (opened)
         cond_broadcast(&pool->chance);
     else
         wake_one_locked(pool);
 }
 
+/* Without any gated connection nobody gets on, so the first need not wait for the ramp. */
+static enum breaker_ticket enter_gated_locked(struct redis_pool *pool, int64_t now_ns)
+{
+    return door_enter(&pool->door, LANE_GATED, pool->open == pool->private_open, now_ns);
+}
+
 static void sleep_locked(struct redis_pool *pool, int64_t deadline_ns)
 {
-    bool lookout = !pool->has_lookout && pool->breaker.state == BREAKER_OPEN;
+    int64_t opens_ns = door_opens_ns(&pool->door, LANE_GATED);
+    bool lookout = !pool->has_lookout && opens_ns != CLOCK_NEVER;
     if (lookout) {
         pool->has_lookout = true;
-        if (deadline_ns > pool->breaker.retry_at_ns)
-            deadline_ns = pool->breaker.retry_at_ns;
+        if (deadline_ns > opens_ns)
+            deadline_ns = opens_ns;
     }
     pool->sleepers++;
     (void)cond_wait_until(&pool->chance, &pool->mutex, deadline_ns); /* the caller looks again */
@@ -158,7 +112,7 @@ static void sleep_locked(struct redis_pool *pool, int64_t deadline_ns)
         pool->has_lookout = false;
 }
 
-/* Sleeps until an idle connection is worth a look or the breaker grants a ticket. */
+/* Sleeps until an idle connection is worth a look or the door grants a ticket. */
 static int wait_for_chance(struct redis_pool *pool, int64_t deadline_ns,
                            enum breaker_ticket *ret_ticket, struct err *err)
 {
@@ -171,11 +125,11 @@ static int wait_for_chance(struct redis_pool *pool, int64_t deadline_ns,
             rc = refuse_stopped(err);
             break;
         }
-        ticket = breaker_enter(&pool->breaker, now_ns);
+        ticket = enter_gated_locked(pool, now_ns);
         if (ticket != TICKET_NONE || pool->idle_count > 0)
             break;
         if (now_ns >= deadline_ns) {
-            rc = refuse_unreachable_locked(pool, pool->breaker.code, err);
+            rc = door_refuse(&pool->door, err);
             if (!pool->has_lookout)
                 wake_one_locked(pool); /* it may have been us */
             break;
@@ -192,38 +146,39 @@ static int wait_for_chance(struct redis_pool *pool, int64_t deadline_ns,
 static void pass_on(struct redis_pool *pool, enum breaker_ticket ticket)
 {
     mutex_lock(&pool->mutex);
-    breaker_abandon(&pool->breaker, ticket);
-    announce_locked(pool);
+    door_abandon(&pool->door, ticket);
+    announce_locked(pool, false);
     mutex_unlock(&pool->mutex);
 }
 
 /* --- opening and closing ------------------------------------------------------------------- */
 
-static void count_locked(struct redis_pool *pool, enum kind kind)
+static void count_locked(struct redis_pool *pool, enum lane lane)
 {
     assert(pool->open < pool->max_connections);
     if (++pool->open > pool->peak)
         pool->peak = pool->open;
     pool->in_use++;
-    if (kind == PRIVATE)
+    if (lane == LANE_PRIVATE)
         pool->private_open++;
 }
 
-static void uncount_locked(struct redis_pool *pool, enum kind kind)
+static void uncount_locked(struct redis_pool *pool, enum lane lane)
 {
     pool->open--;
     pool->in_use--;
-    if (kind == PRIVATE)
+    if (lane == LANE_PRIVATE)
         pool->private_open--;
 }
 
-/* Connects with a ticket, for a connection that has been counted, and tells the breaker. */
-static int open_conn(struct redis_pool *pool, enum kind kind, const struct redis_options *o,
+/* Connects with a ticket, for a connection that has been counted, and tells the door. */
+static int open_conn(struct redis_pool *pool, enum lane lane, const struct redis_options *o,
                      enum breaker_ticket ticket, struct redis_conn **ret, struct err *err)
 {
     struct err why = {""};
     unsigned epoch = atomic_load(&pool->epoch); /* before, since the address may be an old one */
     int rc = redis_conn_open(o, ret, &why);
+    bool opened = false;
 
     mutex_lock(&pool->mutex);
     if (rc == 0) {
@@ -233,32 +188,34 @@ static int open_conn(struct redis_pool *pool, enum kind kind, const struct redis
             pool->broken--;
             pool->reconnects++;
         }
-        breaker_succeed(&pool->breaker);
+        opened = door_succeed(&pool->door, clock_now_ns());
     } else {
         pool->connect_failures++;
-        uncount_locked(pool, kind);
-        breaker_fail(&pool->breaker, ticket, clock_now_ns(), rc, &why);
+        uncount_locked(pool, lane);
+        door_fail(&pool->door, ticket, clock_now_ns(), rc, &why);
     }
-    announce_locked(pool);
+    announce_locked(pool, opened);
     mutex_unlock(&pool->mutex);
     return rc == 0 ? 0 : err_set(err, rc, "%s", why.text);
 }
 
 /* Closes first and counts afterwards: the sum at the server must not exceed the limit. */
-static void close_conn(struct redis_pool *pool, enum kind kind, struct redis_conn *c)
+void redis_pool_close(struct redis_pool *pool, enum lane lane, struct redis_conn *c)
 {
     /* A private one may be closed in the middle of a wait, on purpose. */
-    bool broken = kind == GATED ? redis_conn_stale(c) : redis_conn_broken(c);
+    bool broken = lane == LANE_GATED ? redis_conn_stale(c) : redis_conn_broken(c);
     unsigned epoch = redis_conn_note(c)->epoch;
     if (redis_conn_demoted(c)) /* one of many says it first, and the others add nothing */
         (void)atomic_compare_exchange_strong(&pool->epoch, &epoch, epoch + 1);
     redis_conn_free(c);
     mutex_lock(&pool->mutex);
-    uncount_locked(pool, kind);
-    if (kind == GATED)
+    uncount_locked(pool, lane);
+    if (lane == LANE_GATED)
         pool->discarded++;
-    if (broken)
+    if (broken) {
         pool->broken++;
+        door_lost(&pool->door, clock_now_ns());
+    }
     mutex_unlock(&pool->mutex);
 }
 
@@ -280,17 +237,19 @@ static int claim(struct redis_pool *pool, enum breaker_ticket *ticket, struct re
     if (pool->idle_count > 0) {
         *ret = pool->idle[--pool->idle_count].conn;
         pool->in_use++;
-        breaker_abandon(&pool->breaker, *ticket);
+        door_abandon(&pool->door, *ticket);
         *ticket = TICKET_NONE;
         if (!pool->has_lookout)
             wake_one_locked(pool); /* it may have been us */
     } else {
         if (*ticket == TICKET_NONE)
-            *ticket = breaker_enter(&pool->breaker, clock_now_ns());
+            *ticket = enter_gated_locked(pool, clock_now_ns());
         if (*ticket == TICKET_NONE)
-            rc = refuse_unreachable_locked(pool, -ENOTCONN, err);
+            rc = err_set(err, -ENOTCONN, "none idle, and the door is shut");
         else
-            count_locked(pool, GATED);
+            count_locked(pool, LANE_GATED);
+        if (*ticket != TICKET_NONE && !pool->has_lookout)
+            wake_one_locked(pool); /* it may have been us */
         *ret = NULL;
     }
     mutex_unlock(&pool->mutex);
@@ -307,12 +266,12 @@ static int obtain(struct redis_pool *pool, enum breaker_ticket ticket, struct re
         if (rc != 0)
             return rc;
         if (!c)
-            return open_conn(pool, GATED, &pool->redis, ticket, ret, err);
+            return open_conn(pool, LANE_GATED, &pool->redis, ticket, ret, err);
         if (!redis_pool_outdated(pool, c) && !redis_conn_stale(c)) {
             *ret = c;
             return 0;
         }
-        close_conn(pool, GATED, c);
+        redis_pool_close(pool, LANE_GATED, c);
     }
 }
 
@@ -361,7 +320,7 @@ void redis_pool_give(struct redis_pool *pool, struct redis_conn *c)
     bool keep = redis_conn_reusable(c) && !redis_pool_outdated(pool, c);
     histogram_add_ns(&pool->op, clock_now_ns() - redis_conn_note(c)->lent_ns);
     if (!keep)
-        close_conn(pool, GATED, c);
+        redis_pool_close(pool, LANE_GATED, c);
     mutex_lock(&pool->mutex);
     pool->given++;
     if (keep) {
@@ -373,8 +332,8 @@ void redis_pool_give(struct redis_pool *pool, struct redis_conn *c)
     permit_give(&pool->permit);
 }
 
-int redis_pool_take_private(struct redis_pool *pool, const char *role, struct redis_conn **ret,
-                            struct err *err)
+int redis_pool_take_private(struct redis_pool *pool, const char *role, enum redis_haste haste,
+                            struct redis_conn **ret, struct err *err)
 {
     struct redis_options o = pool->redis;
     char name[128];
@@ -388,13 +347,16 @@ int redis_pool_take_private(struct redis_pool *pool, const char *role, struct re
         rc = refuse_stopped(err);
     else if (pool->private_open == pool->reserved)
         rc = err_set(err, -EBUSY, "all %d reserved connections are open", pool->reserved);
-    else if ((ticket = breaker_enter(&pool->breaker, clock_now_ns())) == TICKET_NONE)
-        rc = refuse_unreachable_locked(pool, -ENOTCONN, err);
+    else if ((ticket = door_enter(&pool->door, LANE_PRIVATE, haste == REDIS_AT_ONCE,
+                                  clock_now_ns())) == TICKET_NONE)
+        rc = door_refuse(&pool->door, err);
     else
-        count_locked(pool, PRIVATE);
+        count_locked(pool, LANE_PRIVATE);
+    if (rc == -EAGAIN && door_is_shut(&pool->door))
+        rc = -ENOTCONN; /* it loads, say: -EAGAIN means here that the turn will come */
     mutex_unlock(&pool->mutex);
     if (rc == 0)
-        rc = open_conn(pool, PRIVATE, &o, ticket, ret, err);
+        rc = open_conn(pool, LANE_PRIVATE, &o, ticket, ret, err);
     if (rc == 0)
         redis_conn_set_bulk_max(*ret, atomic_load(&pool->bulk_max));
     return rc;
@@ -402,104 +364,10 @@ int redis_pool_take_private(struct redis_pool *pool, const char *role, struct re
 
 void redis_pool_give_private(struct redis_pool *pool, struct redis_conn *c)
 {
-    close_conn(pool, PRIVATE, c);
+    redis_pool_close(pool, LANE_PRIVATE, c);
 }
 
 void redis_pool_set_bulk_max(struct redis_pool *pool, size_t bytes)
 {
     atomic_store(&pool->bulk_max, bytes);
-}
-
-/* --- upkeep -------------------------------------------------------------------------------- */
-
-void redis_pool_wait_ready(struct redis_pool *pool, int64_t deadline_ns)
-{
-    mutex_lock(&pool->mutex);
-    for (;;) {
-        int64_t now_ns = clock_now_ns();
-        if (pool->stopping || now_ns >= deadline_ns || breaker_admits(&pool->breaker, now_ns))
-            break;
-        int64_t until_ns = deadline_ns;
-        if (pool->breaker.state == BREAKER_OPEN && until_ns > pool->breaker.retry_at_ns)
-            until_ns = pool->breaker.retry_at_ns;
-        (void)cond_wait_until(&pool->turn, &pool->mutex, until_ns); /* the loop looks again */
-    }
-    mutex_unlock(&pool->mutex);
-}
-
-/* Takes the longest unused connection off the stack if it has been idle for too long. */
-static struct redis_conn *take_expired(struct redis_pool *pool)
-{
-    struct redis_conn *c = NULL;
-    mutex_lock(&pool->mutex);
-    int64_t limit_ns = clock_coarse_ns() - pool->idle_timeout_ms * NS_PER_MS;
-    if (pool->idle_count > 0 && pool->idle[0].since_ns <= limit_ns) {
-        c = pool->idle[0].conn;
-        pool->idle_count--;
-        memmove(&pool->idle[0], &pool->idle[1], (size_t)pool->idle_count * sizeof pool->idle[0]);
-        pool->in_use++;
-    }
-    mutex_unlock(&pool->mutex);
-    return c;
-}
-
-/* Closing takes a permit like any use of a connection: else a taker might open its successor
- * while this one still counts. When no permit is free, the pool is not idle. */
-void redis_pool_tend(struct redis_pool *pool)
-{
-    while (pool->idle_timeout_ms > 0 && permit_acquire(&pool->permit, 0) == 0) {
-        struct redis_conn *c = take_expired(pool);
-        if (c)
-            close_conn(pool, GATED, c);
-        permit_give(&pool->permit);
-        if (!c)
-            return;
-    }
-}
-
-int redis_pool_resize(struct redis_pool *pool, int permits, struct err *err)
-{
-    int rc = redis_pool_check(permits, pool->reserved, pool->max_connections, err);
-    if (rc == 0)
-        permit_resize(&pool->permit, permits);
-    return rc;
-}
-
-void redis_pool_stop(struct redis_pool *pool)
-{
-    permit_stop(&pool->permit);
-    mutex_lock(&pool->mutex);
-    pool->stopping = true;
-    cond_broadcast(&pool->chance);
-    cond_broadcast(&pool->turn);
-    mutex_unlock(&pool->mutex);
-}
-
-void redis_pool_stats(struct redis_pool *pool, struct redis_pool_stats *ret)
-{
-    const struct permit *p = &pool->permit;
-    *ret = (struct redis_pool_stats){
-        .permits_limit = atomic_load(&p->limit),
-        .permits_in_use = atomic_load(&p->in_use),
-        .permits_waiting = atomic_load(&p->waiting),
-        .permits_peak = atomic_load(&p->peak),
-        .permit_wait_p50_us = histogram_quantile_us(&p->wait, 0.50),
-        .permit_wait_p99_us = histogram_quantile_us(&p->wait, 0.99),
-        .permit_wait = &p->wait,
-        .op = &pool->op,
-    };
-    mutex_lock(&pool->mutex);
-    ret->connections_limit = pool->max_connections;
-    ret->connections_open = pool->open;
-    ret->connections_in_use = pool->in_use;
-    ret->connections_peak = pool->peak;
-    ret->reserved = pool->reserved;
-    ret->reserved_open = pool->private_open;
-    ret->connects = pool->connects;
-    ret->connect_failures = pool->connect_failures;
-    ret->discarded = pool->discarded;
-    ret->reconnects = pool->reconnects;
-    ret->takes = pool->given + (uint64_t)(pool->in_use - pool->private_open);
-    ret->breaker_open = pool->breaker.state != BREAKER_CLOSED;
-    mutex_unlock(&pool->mutex);
 }

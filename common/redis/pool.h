@@ -24,13 +24,19 @@
  * back-off. Connections that still work are used meanwhile: a server at its maxclients refuses
  * new ones and serves the old.
  *
+ * After it, connections come back by a slow start (redis/door.h), and likewise when established
+ * ones turn out to be lost: over some four seconds the pool lets as many be opened as it may have.
+ * The first is let through at once and shared by all; whoever finds none idle sleeps as in the
+ * outage, without a permit, until one is given back or it is time for another. So nobody waits
+ * longer than the operations of those before it take, and a fleet is no herd.
+ *
  * Threads: all functions are safe from any thread. A thread never holds two pooled connections
  * and never takes one while holding a mutex (docs/LOCKING.md).
  * Blocking: redis_pool_take() until its deadline, plus at most one connect timeout.
  * Errors: -ETIMEDOUT (no permit before the deadline), -ENOTCONN, -EAGAIN or -EROFS (server
- * unreachable, loading and the like, or no master, until the deadline), -ECANCELED (stopped); at
- * once, though they open the breaker too: -EACCES (refused credentials), -EINVAL (settings that
- * cannot work), -EPROTO, -ENOMEM.
+ * unreachable, loading and the like or just back, or no master, until the deadline), -ECANCELED
+ * (stopped); at once, though they open the breaker too: -EACCES (refused credentials), -EINVAL
+ * (settings that cannot work), -EPROTO, -ENOMEM.
  */
 #ifndef SLUICE_REDIS_POOL_H
 #define SLUICE_REDIS_POOL_H
@@ -67,11 +73,15 @@ int redis_pool_take(struct redis_pool *pool, int64_t deadline_ns, struct redis_c
                     struct err *err) warn_unused_result;
 void redis_pool_give(struct redis_pool *pool, struct redis_conn *c);
 
+/* Whether a private connection has to wait for its turn in the slow start. */
+enum redis_haste { REDIS_IN_TURN, REDIS_AT_ONCE };
+
 /* A private connection, outside the permits and inside the budget: at most `reserved` at once
- * (-EBUSY beyond that). It does not wait for the breaker: -ENOTCONN at once while that is open,
- * and its own failure to connect opens it. `role` is appended to the client name. */
-int redis_pool_take_private(struct redis_pool *pool, const char *role, struct redis_conn **ret,
-                            struct err *err) warn_unused_result;
+ * (-EBUSY beyond that). It does not wait: -ENOTCONN at once while the breaker is open, -EAGAIN when
+ * its turn has not come (ask again soon); its own failure to connect opens the breaker. `role` is
+ * appended to the client name. */
+int redis_pool_take_private(struct redis_pool *pool, const char *role, enum redis_haste haste,
+                            struct redis_conn **ret, struct err *err) warn_unused_result;
 void redis_pool_give_private(struct redis_pool *pool, struct redis_conn *c); /* closes it */
 
 /* Live change of the cap on strings in replies (redis/conn.h), for all that is taken from now on;

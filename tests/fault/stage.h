@@ -70,7 +70,8 @@ struct role {
     double socket_timeout_s;   /* 0: 5 */
     const char *handlers;      /* lines before the usual one, or NULL */
     const char *url;           /* NULL: the server's socket */
-    const char *failpoint;     /* NULL: none; where it dies, as worker/failpoint.h has it */
+    const char *const *env;    /* more "NAME=value", NULL-terminated; NULL: none */
+    const char *failpoint;     /* instead: where it dies, as worker/failpoint.h has it; or NULL */
 };
 
 maybe_unused static void stage_cast(struct stage *s, int i, struct role r)
@@ -89,7 +90,7 @@ maybe_unused static void stage_cast(struct stage *s, int i, struct role r)
     (void)snprintf(failpoint, sizeof failpoint, "SLUICE_FAILPOINT=%s",
                    r.failpoint ? r.failpoint : "");
     const char *const env[] = {failpoint, NULL};
-    struct worker_options o = {.settings = text, .url = r.url};
+    struct worker_options o = {.settings = text, .url = r.url, .env = r.env};
     if (r.failpoint) {
         o.program = FAILPOINTS_PROGRAM;
         o.env = env;

@@ -48,6 +48,12 @@ START_TEST(each_due_job_is_pushed_exactly_once)
     wait_until(DRAIN_MS, must_int(s.redis, "SCARD sluice:workers") == 1);
     must_stop(&s.worker[0]);
     check_books_are_empty(&s);
+    matrix_report(&(struct matrix_entry){
+        .row = 30,
+        .fault = matrix_text("%d pollers killed at random while jobs fall due", POLLERS),
+        .bit = matrix_text("%d kills in %.0f s", kills, SPAN_MS / 1000.0),
+        .figures = &f,
+        .result = matrix_text("each of %d due jobs pushed exactly once", ENTRIES)});
     stage_close(&s);
     matrix_report(&(struct matrix_entry){
         .row = 30,

@@ -149,7 +149,8 @@ START_TEST(thousands_pass_through_the_gate)
     struct redis_pool *pool = new_pool(&o, PERMITS, RESERVED, CONNECTIONS);
     struct redis_conn *private[RESERVED];
     for (int i = 0; i < RESERVED; i++)
-        ck_assert_int_eq(redis_pool_take_private(pool, "wait", &private[i], NULL), 0);
+        ck_assert_int_eq(redis_pool_take_private(pool, "wait", REDIS_IN_TURN, &private[i], NULL),
+                         0);
 
     /* The gate is held shut until all wait before it: so all places are open and the bound is
      * reached, however slowly threads start. */
@@ -196,15 +197,15 @@ START_TEST(private_connections_have_a_budget)
     struct redis_options o = server_options(&server);
     struct redis_pool *pool = new_pool(&o, 1, 2, 3);
     struct redis_conn *a = NULL, *b = NULL, *c = NULL;
-    ck_assert_int_eq(redis_pool_take_private(pool, "fetch", &a, NULL), 0);
+    ck_assert_int_eq(redis_pool_take_private(pool, "fetch", REDIS_IN_TURN, &a, NULL), 0);
     struct reply *name = must_call(a, "CLIENT GETNAME");
     ck_assert(slice_is(reply_str(name), "pooled:fetch"));
     reply_free(name);
-    ck_assert_int_eq(redis_pool_take_private(pool, "beat", &b, NULL), 0);
-    ck_assert_int_eq(redis_pool_take_private(pool, "more", &c, NULL), -EBUSY);
+    ck_assert_int_eq(redis_pool_take_private(pool, "beat", REDIS_AT_ONCE, &b, NULL), 0);
+    ck_assert_int_eq(redis_pool_take_private(pool, "more", REDIS_IN_TURN, &c, NULL), -EBUSY);
     ck_assert_int_eq(operate(pool, CLOCK_NEVER, NULL), 0); /* the gate is not concerned */
     redis_pool_give_private(pool, a);
-    ck_assert_int_eq(redis_pool_take_private(pool, "more", &c, NULL), 0);
+    ck_assert_int_eq(redis_pool_take_private(pool, "more", REDIS_IN_TURN, &c, NULL), 0);
     ck_assert_int_eq(stats(pool).reserved_open, 2);
     ck_assert_int_eq(stats(pool).connections_open, 3);
     redis_pool_give_private(pool, b);
@@ -354,7 +355,7 @@ START_TEST(an_outage_is_waited_for)
     struct redis_options o = server_options(&own);
     struct redis_pool *pool = new_pool(&o, 10, 2, 12);
     struct redis_conn *private = NULL;
-    ck_assert_int_eq(redis_pool_take_private(pool, "beat", &private, NULL), 0);
+    ck_assert_int_eq(redis_pool_take_private(pool, "beat", REDIS_AT_ONCE, &private, NULL), 0);
     struct crowd crowd = {.pool = pool, .command = "PING"};
     crowd_start(&crowd, 60);
     wait_until(HANG_MS, atomic_load(&crowd.done) > 1000);
@@ -369,11 +370,12 @@ START_TEST(an_outage_is_waited_for)
     ck_assert_msg(strstr(err.text, own.socket) != NULL, "%s", err.text);
     redis_pool_give_private(pool, private);
     private = NULL;
-    ck_assert_int_eq(redis_pool_take_private(pool, "beat", &private, NULL), -ENOTCONN);
+    ck_assert_int_eq(redis_pool_take_private(pool, "beat", REDIS_AT_ONCE, &private, NULL),
+                     -ENOTCONN);
 
     int failed = atomic_load(&crowd.failed);
     must_restart(&own);
-    while (redis_pool_take_private(pool, "beat", &private, NULL) != 0)
+    while (redis_pool_take_private(pool, "beat", REDIS_AT_ONCE, &private, NULL) != 0)
         redis_pool_wait_ready(pool, clock_deadline_ms(HANG_MS));
     int before = atomic_load(&crowd.done);
     wait_until(HANG_MS, atomic_load(&crowd.done) > before + 1000);
@@ -481,7 +483,7 @@ START_TEST(stop_wakes_those_who_wait_for_a_permit)
     redis_pool_give(pool, c);
     struct redis_conn *d = NULL;
     ck_assert_int_eq(redis_pool_take(pool, CLOCK_NEVER, &d, NULL), -ECANCELED);
-    ck_assert_int_eq(redis_pool_take_private(pool, "x", &d, NULL), -ECANCELED);
+    ck_assert_int_eq(redis_pool_take_private(pool, "x", REDIS_IN_TURN, &d, NULL), -ECANCELED);
     redis_pool_free(pool);
 }
 END_TEST

@@ -1,6 +1,7 @@
 #include "support/worker_process.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,12 +9,14 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "support/redis_fixture.h"
 
 extern char **environ;
 
+enum { OWN_USERS = 50000 }; /* ids from here on belong to nobody */
 enum { READY_WITHIN_MS = 60000, STOP_WITHIN_MS = 60000, MAX_ARGS = 32, TAIL_BYTES = 8192 };
 
 /* --- files --------------------------------------------------------------------------------- */
@@ -111,10 +114,29 @@ static char **compose_environment(const char *url, const char *const *more)
     return env;
 }
 
+/* An id of its own, and of all privileges of the super-user the one to open any file, which has to
+ * be "ambient" to outlast the execve. */
+static bool become_other_user(uid_t uid)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3] = {0};
+    caps[0].permitted = caps[0].effective = caps[0].inheritable = 1U << CAP_DAC_OVERRIDE;
+    return prctl(PR_SET_KEEPCAPS, 1) == 0 && syscall(SYS_setresuid, uid, uid, uid) == 0 &&
+           syscall(SYS_capset, &head, caps) == 0 &&
+           prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_OVERRIDE, 0, 0) == 0;
+}
+
 /* In the child: only async-signal-safe calls, as other threads may have held any lock. */
 static _Noreturn void become_worker(const struct worker_process *w, char **argv, char **env,
-                                    int log_fd, pid_t parent)
+                                    int log_fd, pid_t parent, const struct worker_options *o)
 {
+    if (w->uid != 0 && !become_other_user(w->uid))
+        _exit(127);
+    struct rlimit limit;
+    bool limited = o->processes == 0 || getrlimit(RLIMIT_NPROC, &limit) == 0;
+    limit.rlim_cur = (rlim_t)o->processes; /* the hard one stays: it may be raised again */
+    if (!limited || (o->processes > 0 && setrlimit(RLIMIT_NPROC, &limit) != 0))
+        _exit(127);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) /* it died before the line above */
         _exit(127);
@@ -200,10 +222,12 @@ void worker_process_spawn(struct worker_process *w, const struct redis_server *s
         ck_abort_msg("%s: %s", w->log, strerror(errno));
     call_witness(w, log_fd);
     pid_t self = getpid();
+    if (o->own_user && getuid() == 0)
+        w->uid = OWN_USERS + (uid_t)(self % 10000);
     w->pid = fork();
     ck_assert_int_ge(w->pid, 0);
     if (w->pid == 0)
-        become_worker(w, argv, env, log_fd, self);
+        become_worker(w, argv, env, log_fd, self, o);
     (void)close(log_fd); /* the worker has its own */
     free(env);
 }
@@ -267,6 +291,33 @@ void worker_process_signal(const struct worker_process *w, int number)
     if (number == SIGSTOP) /* on a busy machine its threads go on for a while */
         wait_until(STOP_WITHIN_MS,
                    waitid(P_PID, (id_t)w->pid, &state, look) == 0 && state.si_pid == w->pid);
+}
+
+/* Only its own user may always change the limits of a process, so that is who does it. */
+rlim_t worker_process_limit(const struct worker_process *w, int resource, rlim_t limit)
+{
+    struct rlimit old;
+    int status;
+    ck_assert_int_gt(w->pid, 0);
+    int fds[2];
+    ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
+    pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) { /* only async-signal-safe calls, as above */
+        struct rlimit new;
+        bool done = w->uid == 0 || syscall(SYS_setresuid, w->uid, w->uid, w->uid) == 0;
+        done = done && prlimit(w->pid, (enum __rlimit_resource)resource, NULL, &old) == 0;
+        new = (struct rlimit){limit, old.rlim_max};
+        done = done && prlimit(w->pid, (enum __rlimit_resource)resource, &new, NULL) == 0 &&
+               write(fds[1], &old, sizeof old) == sizeof old;
+        _exit(done ? 0 : 1);
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+    ck_assert_int_eq(read(fds[0], &old, sizeof old), (ssize_t)sizeof old);
+    (void)close(fds[0]); /* the value is here */
+    (void)close(fds[1]);
+    return old.rlim_cur;
 }
 
 void worker_process_kill(struct worker_process *w)

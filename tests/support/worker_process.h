@@ -18,6 +18,7 @@
 #define SLUICE_TESTS_WORKER_PROCESS_H
 
 #include <stdbool.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "support/redis_server.h"
@@ -36,11 +37,17 @@ struct worker_options {
     const char *url;         /* of Redis, e.g. of a proxy; NULL: the server's socket */
     const char *const *args; /* more flags, NULL-terminated */
     const char *const *env;  /* more "NAME=value", NULL-terminated */
+    /* For tests of RLIMIT_NPROC, which does not bind the super-user and counts all that runs under
+     * one id: when the test is the super-user, an id that nobody else has. The worker may open any
+     * file all the same, and so may what it starts. */
+    bool own_user;
+    int processes; /* RLIMIT_NPROC from its start on; 0: as ours */
 };
 
 struct worker_process {
     const struct redis_server *server;
     pid_t pid;          /* 0: not running */
+    uid_t uid;          /* of its own user; 0: ours */
     char settings[128]; /* file; empty: none */
     char log[128];      /* file */
     char identity[384]; /* set when it is ready */
@@ -61,6 +68,8 @@ bool worker_process_identify(struct worker_process *w);
 
 /* After SIGSTOP it returns when all threads stand still. */
 void worker_process_signal(const struct worker_process *w, int number);
+/* Changes a soft limit (RLIMIT_…) of it while it runs; returns the one before. */
+rlim_t worker_process_limit(const struct worker_process *w, int resource, rlim_t limit);
 /* Writes new settings in place of the old, at once and whole; the worker reads them on SIGHUP. */
 void worker_process_rewrite(const struct worker_process *w, const char *settings);
 /* SIGKILL, and reaps. */

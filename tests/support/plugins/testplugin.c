@@ -6,7 +6,8 @@
  *             returns by itself ("… stop" when it was cancelled): one write(2) with O_APPEND each,
  *             so that lines of many workers do not mix
  *   emit      number of events {"n":1} {"n":2} …
- *   sleep_ms  then sleeps, leaving when cancelled …
+ *   spin_ms   then keeps a processor busy for that long …
+ *   sleep_ms  then sleeps; leaving both when cancelled …
  *   stubborn  … or not, if true
  *   gate      path; then waits until there is such a file, leaving when cancelled
  *   result    any JSON value, set as the result
@@ -70,6 +71,23 @@ static void emit(struct sluice_job *job, const struct sluice_api *api, int count
     }
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* False when it was cancelled. */
+static bool spin(struct sluice_job *job, const struct sluice_api *api, double ms)
+{
+    int64_t until_ms = now_ms() + (int64_t)ms;
+    while (ms > 0 && now_ms() < until_ms)
+        if (api->cancelled(job))
+            return false;
+    return true;
+}
+
 /* False when it was cancelled. */
 static bool nap(struct sluice_job *job, const struct sluice_api *api, double ms, bool stubborn)
 {
@@ -126,7 +144,8 @@ static int act(struct sluice_job *job, const struct sluice_job_info *info,
         return SLUICE_FAILED;
     }
     emit(job, api, (int)number(o, "emit"));
-    bool slept = nap(job, api, number(o, "sleep_ms"),
+    bool slept = spin(job, api, number(o, "spin_ms")) &&
+                 nap(job, api, number(o, "sleep_ms"),
                      cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "stubborn"))) &&
                  wait_at(job, api, text(o, "gate"));
     char *result = cJSON_PrintUnformatted(cJSON_GetObjectItemCaseSensitive(o, "result"));
