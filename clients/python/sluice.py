@@ -22,9 +22,9 @@ An exception fails the job, which is tried again; its class and text are recorde
 goes to the worker's log. `raise sluice.Dead("why")` fails it for good. Jobs are delivered at least
 once: make their effect harmless the second time, or note ctx.jid where the effect is.
 
-stdout carries the answers, so run() keeps it to itself: from then on what is printed goes to stderr,
-and so to the worker's log, also what a library or a child process prints. stdin is likewise kept
-from children. When the job has to stop (cancelled, too long, worker leaving) ctx.cancelled()
+stdout carries the answers. Loading this file turns sys.stdout into sys.stderr, which is the worker's
+log; from run() on that also holds for what a library or a child process writes to descriptor 1, and
+stdin is kept from children. When the job has to stop (cancelled, too long, worker leaving) ctx.cancelled()
 becomes true, and a few seconds later the process is killed. It ends by itself when the worker does.
 """
 
@@ -39,6 +39,8 @@ import traceback
 __all__ = ["Context", "Dead", "handler", "run"]
 
 LINE_MAX = 1 << 20  # bytes of an event or a result; the worker takes no more
+
+sys.stdout = sys.stderr
 
 _exact = {}
 _globs = []
@@ -164,8 +166,6 @@ def _take_streams():
     os.dup2(null, 0)
     os.close(null)
     os.dup2(2, 1)
-    sys.stdout.flush()  # what was printed before this
-    sys.stdout = sys.stderr
     return os.fdopen(jobs, "rb"), out
 
 

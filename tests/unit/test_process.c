@@ -116,7 +116,7 @@ static const struct {
     {"exit 100", OUTCOME_FAILED, "ExitStatus",
      "the process ended without an answer: exit status 100", 0, 0},
     {"exec >&-; exec sleep 60", OUTCOME_FAILED, "ProtocolError",
-     "the process closed its stdout without an answer", 0, 0},
+     "it closed its stdout without an answer", 0, 0},
     {"setsid sleep 60 & exit 4", OUTCOME_FAILED, "ExitStatus",
      "the process ended without an answer: exit status 4", 0, 0},
     {"echo busy >&2; exec sleep 60", OUTCOME_FAILED, "Timeout", "ran longer than 0.3 s: busy", 300,

@@ -169,6 +169,12 @@ bool child_exited(const struct child *c, siginfo_t *ret)
     return true;
 }
 
+void child_await_exit(const struct child *c)
+{
+    while (waitid(P_PID, (id_t)c->pid, &(siginfo_t){0}, WEXITED | WNOWAIT) < 0 && errno == EINTR)
+        continue;
+}
+
 void child_close_pipe(int *fd)
 {
     if (*fd >= 0)

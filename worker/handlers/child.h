@@ -64,6 +64,9 @@ void child_signal(const struct child *c, int sig);
 /* Whether it has exited, and how (si_code, si_status). Neither waits nor reaps. */
 bool child_exited(const struct child *c, siginfo_t *ret);
 
+/* Waits until it has exited; does not reap. For one that was killed. */
+void child_await_exit(const struct child *c);
+
 /* Closes one of its pipes, if that is still open. */
 void child_close_pipe(int *fd);
 

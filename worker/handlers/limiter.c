@@ -72,7 +72,7 @@ int limiter_enter(struct limiter *l, struct run *run, const struct run_ops *ops,
     *l->last = &self;
     l->last = &self.next;
     while (!self.admitted && rc == 0) {
-        if (cond_wait_until(&self.woken, &l->mutex, clock_deadline_ms(TICK_MS)) || self.admitted)
+        if (cond_wait_until(&self.woken, &l->mutex, clock_deadline_ms(TICK_MS)))
             continue;
         mutex_unlock(&l->mutex);
         rc = reason_to_leave(run, ops, give_up, ctx);
@@ -84,6 +84,10 @@ int limiter_enter(struct limiter *l, struct run *run, const struct run_ops *ops,
         admit_locked(l); /* the place came too late: it is the next one's */
     mutex_unlock(&l->mutex);
     cond_release(&self.woken);
+    if (rc == 0 && reason_to_leave(run, ops, NULL, NULL) < 0) {
+        limiter_leave(l); /* it was stopped in line: nothing must begin now */
+        rc = -ECANCELED;
+    }
     if (rc == 0)
         ops->begin(run);
     return rc;

@@ -76,38 +76,55 @@ static enum watch_said hear(void *ctx, struct slice line, struct slice *ret_even
     return answer_read(line, ctx, ret_event);
 }
 
-/* The outcome of a job whose process has not answered. */
+/* How a process that has not answered came to its end, as far as stdout tells. */
+static const char *fault_of(const struct watch_end *end, const struct outcome *out)
+{
+    switch (end->outcome) {
+    case WATCH_RUBBISH:
+        return buf_str(&out->message); /* of answer_read() */
+    case WATCH_TOO_EARLY:
+        return "it answered before it had read its job";
+    case WATCH_TOO_LONG:
+        return "a line on stdout is longer than 1 MiB";
+    case WATCH_HUNG_UP:
+        return "it closed its stdout without an answer";
+    case WATCH_EXITED:
+    case WATCH_ANSWERED:
+        break;
+    }
+    return "";
+}
+
+/* The same in full, for the log. */
+static void put_cause(struct buf *ret, const struct watch_end *end, const struct outcome *out)
+{
+    if (end->outcome == WATCH_EXITED)
+        program_put_exit(ret, &end->exit);
+    else
+        buf_puts(ret, fault_of(end, out));
+    errlog_put_tail(ret, &end->tail);
+}
+
+/* The outcome of a job that its process has begun and not answered. */
 static void fail(const struct process_handler *h, const struct run_job *job,
                  const struct watch_end *end, struct outcome *out)
 {
     struct buf how = {0};
-    if (end->stop != RUN_GOES_ON) {
-        outcome_stop(out, end->stop, job);
-    } else if (end->silent) {
-        outcome_silent(out, h->base.conf->silence_timeout_s);
-    } else if (end->outcome == WATCH_TOO_LONG) {
-        outcome_fail(out, OUTCOME_FAILED, "ProtocolError", "a line on stdout is longer than 1 MiB");
-    } else if (end->outcome == WATCH_HUNG_UP) {
-        outcome_fail(out, OUTCOME_FAILED, "ProtocolError",
-                     "the process closed its stdout without an answer");
-    } else if (end->outcome == WATCH_EXITED) {
+    if (end->outcome == WATCH_EXITED)
         program_put_exit(&how, &end->exit);
+    else
+        buf_puts(&how, fault_of(end, out));
+    if (end->stop != RUN_GOES_ON)
+        outcome_stop(out, end->stop, job);
+    else if (end->silent)
+        outcome_silent(out, h->base.conf->silence_timeout_s);
+    else if (end->outcome != WATCH_EXITED)
+        outcome_fail(out, OUTCOME_FAILED, "ProtocolError", "%s", buf_str(&how));
+    else
         outcome_fail(out, OUTCOME_FAILED, program_was_killed(&end->exit) ? "Signal" : "ExitStatus",
                      "the process ended without an answer: %s", buf_str(&how));
-    } /* else it is rubbish, and answer_read() has said so */
     errlog_put_tail(&out->message, &end->tail);
     buf_release(&how);
-}
-
-/* Why the process is no more, for the log. */
-static void put_cause(struct buf *ret, const struct watch_end *end, const struct outcome *out)
-{
-    if (end->outcome == WATCH_EXITED) {
-        program_put_exit(ret, &end->exit);
-        errlog_put_tail(ret, &end->tail);
-    } else {
-        buf_put(ret, buf_slice(&out->message));
-    }
 }
 
 /* One job, one process. False when the process has ended before it took notice of the job, which is
@@ -122,8 +139,6 @@ static bool converse(struct process_handler *h, struct process *p, struct slice 
     bool stopped = end.stop != RUN_GOES_ON || end.silent;
     bool answered = end.outcome == WATCH_ANSWERED && !stopped;
     bool begun = stopped || answered || !end.untouched;
-    if (!answered && begun)
-        fail(h, job, &end, out);
     if (end.lives) {
         process_pool_give(h->pool, p);
     } else {
@@ -131,6 +146,12 @@ static bool converse(struct process_handler *h, struct process *p, struct slice 
         put_cause(&cause, &end, out);
         process_pool_lose(h->pool, p, answered, buf_slice(&cause));
         buf_release(&cause);
+    }
+    if (!begun) {
+        outcome_release(out);
+        *out = (struct outcome){0};
+    } else if (!answered) {
+        fail(h, job, &end, out);
     }
     buf_release(&end.tail);
     return begun;

@@ -58,9 +58,18 @@ static bool is_over(const struct watch *w)
     return w->end->outcome != WATCH_EXITED;
 }
 
+/* Nothing of the job has been read. (A pipe keeps what nobody has read, also when nobody can any
+ * more.) */
+static bool is_untouched(const struct watch *w)
+{
+    int left = 0;
+    return w->child->in >= 0 && ioctl(w->child->in, FIONREAD, &left) == 0 && (size_t)left == w->fed;
+}
+
 static void on_answer(struct watch *w)
 {
-    w->end->outcome = WATCH_ANSWERED;
+    /* An answer to a job that lies there unread is one to another job, too late. */
+    w->end->outcome = is_untouched(w) ? WATCH_TOO_EARLY : WATCH_ANSWERED;
     if (w->stopping) /* it may leave by itself */
         child_close_pipe(&w->child->in);
 }
@@ -236,13 +245,6 @@ static bool step(struct watch *w, int stop_fd)
     return !look || !child_exited(c, &w->end->exit);
 }
 
-/* A pipe keeps what nobody has read, also when nobody can any more. */
-static bool is_untouched(const struct watch *w)
-{
-    int left = 0;
-    return w->child->in >= 0 && ioctl(w->child->in, FIONREAD, &left) == 0 && (size_t)left == w->fed;
-}
-
 /* The child can have another job: all that it said was about this one. */
 static bool lives_on(const struct watch *w)
 {
@@ -253,12 +255,13 @@ static bool lives_on(const struct watch *w)
 static void end_child(struct watch *w)
 {
     struct child *child = w->child;
-    child_signal(child, SIGKILL); /* whatever it left behind in its group */
+    child_signal(child, SIGKILL); /* and whatever it left behind in its group */
+    child_await_exit(child);
     drain(w, &child->out);
     drain(w, &child->err);
     if (!w->talk->hear)
         lines_end(&w->out, on_line, w); /* an answer that was broken off is none */
-    else if (!is_over(w))
+    else if (w->end->outcome != WATCH_ANSWERED)
         w->end->untouched = is_untouched(w);
     child_end(child, &w->end->usage);
 }

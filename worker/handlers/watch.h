@@ -50,8 +50,9 @@ enum watch_outcome {
     WATCH_EXITED,   /* also when it was told to stop */
     WATCH_ANSWERED, /* warm children only, as are the rest */
     WATCH_RUBBISH,
-    WATCH_TOO_LONG, /* a line longer than 1 MiB */
-    WATCH_HUNG_UP,  /* it closed its stdout and stayed */
+    WATCH_TOO_EARLY, /* an answer before it had read the job */
+    WATCH_TOO_LONG,  /* a line longer than 1 MiB */
+    WATCH_HUNG_UP,   /* it closed its stdout and stayed */
 };
 
 struct watch_end {
