@@ -104,38 +104,6 @@ static double run_floor(struct lab *lab, int jobs, int conns)
     return jobs / took;
 }
 
-/* ---- the worker ---- */
-
-struct worker_run {
-    double per_s;
-    double cpu_us; /* of the worker, per job */
-    int64_t rss_kb;
-};
-
-static struct worker_run run_worker(struct lab *lab, int jobs)
-{
-    struct worker_run r;
-    lab_flush(lab);
-    pid_t pid = lab_worker(lab, "");
-    if (kill(pid, SIGTSTP) != 0) /* quiet: it is warm, and claims nothing yet */
-        lab_fail("no worker");
-    (void)usleep(200000);
-    lab_fill(lab, jobs);
-    double cpu = lab_cpu_s(pid), began = lab_now_s();
-    if (kill(pid, SIGCONT) != 0)
-        lab_fail("no worker");
-    while (lab_int(lab, "GET stat:processed") < jobs)
-        (void)usleep(1000);
-    double took = lab_now_s() - began;
-    r.per_s = jobs / took;
-    r.cpu_us = (lab_cpu_s(pid) - cpu) * 1e6 / jobs;
-    r.rss_kb = lab_rss_kb(pid);
-    if (lab_int(lab, "GET stat:processed") != jobs)
-        lab_fail("the worker ran a job more than once");
-    lab_worker_stop(pid);
-    return r;
-}
-
 int main(int argc, char **argv)
 {
     int jobs = argc > 1 ? atoi(argv[1]) : 300000;
@@ -150,7 +118,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < runs; i++) {
         for (int c = 0; c < 3; c++)
             floors[c][i] = run_floor(&lab, jobs, conns[c]);
-        struct worker_run r = run_worker(&lab, jobs);
+        struct lab_drain r = lab_drain(&lab, "", jobs, "noop");
         rates[i] = r.per_s;
         cpu[i] = r.cpu_us;
         rss = r.rss_kb > rss ? r.rss_kb : rss;

@@ -89,6 +89,11 @@ int64_t lab_int(struct lab *lab, const char *fmt, ...)
 
 void lab_fill(struct lab *lab, int n)
 {
+    lab_fill_class(lab, n, "noop");
+}
+
+void lab_fill_class(struct lab *lab, int n, const char *klass)
+{
     static char text[PUSH_BATCH][256];
     struct slice payloads[PUSH_BATCH];
     struct err err = {""};
@@ -99,10 +104,10 @@ void lab_fill(struct lab *lab, int n)
             random_hex(jid, 12);
             int len =
                 snprintf(text[i], sizeof text[i],
-                         "{\"class\":\"noop\",\"args\":[%d,\"a text of some length\",{\"k\":[]}],"
+                         "{\"class\":\"%s\",\"args\":[%d,\"a text of some length\",{\"k\":[]}],"
                          "\"jid\":\"%s\",\"queue\":\"default\",\"retry\":true,"
                          "\"created_at\":1795478712.500000,\"enqueued_at\":1795478712.500000}",
-                         done + i, jid);
+                         klass, done + i, jid);
             payloads[i] = (struct slice){text[i], (size_t)len};
         }
         if (store_push(lab->store, lab->conn, "default", payloads, (size_t)batch, NULL, &err) != 0)
@@ -152,6 +157,29 @@ void lab_worker_stop(pid_t pid)
     (void)kill(pid, SIGTERM);
     if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
         lab_fail("the worker did not stop cleanly");
+}
+
+struct lab_drain lab_drain(struct lab *lab, const char *yaml, int jobs, const char *klass)
+{
+    struct lab_drain r;
+    lab_flush(lab);
+    pid_t pid = lab_worker(lab, yaml);
+    if (kill(pid, SIGTSTP) != 0) /* quiet: it is warm, and claims nothing yet */
+        lab_fail("no worker");
+    (void)usleep(200000);
+    lab_fill_class(lab, jobs, klass);
+    double cpu = lab_cpu_s(pid), began = lab_now_s();
+    if (kill(pid, SIGCONT) != 0)
+        lab_fail("no worker");
+    while (lab_int(lab, "GET stat:processed") < jobs)
+        (void)usleep(1000);
+    r.per_s = jobs / (lab_now_s() - began);
+    r.cpu_us = (lab_cpu_s(pid) - cpu) * 1e6 / jobs;
+    r.rss_kb = lab_rss_kb(pid);
+    if (lab_int(lab, "GET stat:processed") != jobs || lab_int(lab, "EXISTS retry dead") != 0)
+        lab_fail("the worker ran a job of class %s more than once, or one failed", klass);
+    lab_worker_stop(pid);
+    return r;
 }
 
 double lab_cpu_s(pid_t pid)

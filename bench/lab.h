@@ -29,12 +29,21 @@ struct redis_conn *lab_connect(struct lab *lab);
 void lab_flush(struct lab *lab);
 /* Pushes n no-op jobs of about 200 bytes to queue:default. */
 void lab_fill(struct lab *lab, int n);
+void lab_fill_class(struct lab *lab, int n, const char *klass);
 int64_t lab_int(struct lab *lab, const char *fmt, ...) printf_like(2, 3);
 
 /* A worker of this build; yaml is appended to settings that open the noop example. Returns its pid
  * when it holds a lease. */
 pid_t lab_worker(struct lab *lab, const char *yaml);
 void lab_worker_stop(pid_t pid);
+
+/* How a worker does with a backlog that lies there when it begins. Fails when a job is not done. */
+struct lab_drain {
+    double per_s;
+    double cpu_us; /* of the worker, per job */
+    int64_t rss_kb;
+};
+struct lab_drain lab_drain(struct lab *lab, const char *yaml, int jobs, const char *klass);
 
 /* CPU time of a process so far in seconds, and its resident memory in KiB. */
 double lab_cpu_s(pid_t pid);

@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "handlers/child.h"
+#include "handlers/process_pool.h"
 #include "worker/parts.h"
 
 static void dump_gate(struct worker *w)
@@ -42,6 +44,9 @@ static void dump_work(struct worker *w)
              log_int("lost", (int64_t)atomic_load(&w->settler.lost)),
              log_int("unsettled", settler_pending(&w->settler)),
              log_int("claims", (int64_t)inflight_count(&w->inflight)));
+    log_info("state: processes", log_int("children", child_count()),
+             log_int("idle", process_count(PROCESS_IDLE)),
+             log_int("starting", process_count(PROCESS_EMPTY)));
     log_info("state: services",
              log_str("lease", heartbeat_fresh(&w->heartbeat) ? "held" : "lapsed"),
              log_int("lapses", (int64_t)heartbeat_generation(&w->heartbeat)),

@@ -44,6 +44,16 @@ static const char *state_of(enum ending ending)
     return "failed";
 }
 
+static void add_usage(const struct outcome_usage *used, struct record *r)
+{
+    if (!used->exit[0])
+        return;
+    record_add(r, "exit", "%s", used->exit);
+    record_add(r, "cpu_s", "%.6f", used->cpu_s);
+    if (used->peak_rss_kb > 0)
+        record_add(r, "peak_rss_kb", "%lld", (long long)used->peak_rss_kb);
+}
+
 /* The record of a tracked job, and the final event of a stream (none while it will be retried). */
 static int add_record(const struct run *run, const struct outcome *out, enum ending ending,
                       double now, struct settlement *end)
@@ -62,6 +72,7 @@ static int add_record(const struct run *run, const struct outcome *out, enum end
     record_add(r, "attempt", "%lld", (long long)run->shown.attempt);
     record_add(r, "finished_at", "%.6f", now);
     record_add(r, "duration_s", "%.6f", now - run->started_at);
+    add_usage(&out->usage, r);
     if (ending == ENDING_DONE) {
         record_add_slice(r, "result",
                          out->result.n > 0 ? buf_slice(&out->result) : slice_of("null"));

@@ -4,6 +4,7 @@
 
 #include "base/process.h"
 #include "handlers/child.h"
+#include "handlers/process_pool.h"
 #include "http/metrics.h"
 #include "worker/parts.h"
 
@@ -97,21 +98,6 @@ static void put_counts(struct buf *out, struct worker *w)
                         (double)atomic_load(counters[i].n));
 }
 
-static void put_work(struct buf *out, struct worker *w)
-{
-    struct dispatch_stats d;
-    dispatch_stats(&w->dispatch, &d);
-    metrics_gauge(out, "sluice_threads", "Jobs that may run at once.", d.limit);
-    metrics_gauge(out, "sluice_jobs_running", "Jobs that run now.", d.running);
-    metrics_gauge(out, "sluice_jobs_ready", "Claimed jobs that wait for a thread.", d.ready);
-    metrics_gauge(out, "sluice_jobs_unsettled", "Finished jobs whose end is not in Redis yet.",
-                  settler_pending(&w->settler));
-    metrics_gauge(out, "sluice_handler_processes", "Processes of handlers that run now.",
-                  child_count());
-}
-
-/* ---- Redis ---- */
-
 struct state {
     const char *name;
     int n;
@@ -124,6 +110,31 @@ static void put_states(struct buf *out, const char *name, const char *help,
     for (size_t i = 0; i < n; i++)
         metrics_put(out, name, metrics_labels({"state", states[i].name}), states[i].n);
 }
+
+static void put_processes(struct buf *out)
+{
+    int idle = process_count(PROCESS_IDLE);
+    const struct state states[] = {
+        {"busy", child_count() - idle}, {"idle", idle}, {"starting", process_count(PROCESS_EMPTY)}};
+    put_states(out, "sluice_handler_processes",
+               "Processes of handlers: at work on a job (or about to end), waiting for one, still "
+               "to be started.",
+               states, sizeof states / sizeof states[0]);
+}
+
+static void put_work(struct buf *out, struct worker *w)
+{
+    struct dispatch_stats d;
+    dispatch_stats(&w->dispatch, &d);
+    metrics_gauge(out, "sluice_threads", "Jobs that may run at once.", d.limit);
+    metrics_gauge(out, "sluice_jobs_running", "Jobs that run now.", d.running);
+    metrics_gauge(out, "sluice_jobs_ready", "Claimed jobs that wait for a thread.", d.ready);
+    metrics_gauge(out, "sluice_jobs_unsettled", "Finished jobs whose end is not in Redis yet.",
+                  settler_pending(&w->settler));
+    put_processes(out);
+}
+
+/* ---- Redis ---- */
 
 static void put_redis(struct buf *out, struct worker *w)
 {
@@ -176,7 +187,7 @@ static void put_process(struct buf *out, const struct worker *w)
     metrics_counter(out, "process_cpu_seconds_total", "Processor time, of users and the system.",
                     seconds_of(used.ru_utime) + seconds_of(used.ru_stime));
     metrics_gauge(out, "process_resident_memory_bytes", "Memory in use.",
-                  (double)process_rss_kb() * 1024);
+                  (double)process_rss_kb(0) * 1024);
     metrics_gauge(out, "process_start_time_seconds", "Start, in Unix time.", w->born_at);
 }
 

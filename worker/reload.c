@@ -48,8 +48,12 @@ int worker_reload(struct worker *w, struct conf *conf, struct err *err)
 {
     struct registry *registry = NULL;
     int rc = registry_open(conf, &registry, err);
-    if (rc != 0)
+    if (rc == 0)
+        rc = registry_warm(registry, err);
+    if (rc != 0) {
+        registry_unref(registry);
         return rc;
+    }
     struct conf *old = live_conf(&w->live, NULL);
     if (conf->max_concurrent_ops != old->max_concurrent_ops) {
         rc = redis_pool_resize(w->pool, conf->max_concurrent_ops, err);

@@ -91,6 +91,12 @@ static int op_stop_fd(struct run *run)
     return fd;
 }
 
+static void op_begin(struct run *run)
+{
+    if (run->shown.timeout_ms > 0)
+        run->shown.deadline_ns = clock_deadline_ms(run->shown.timeout_ms);
+}
+
 static void op_log(struct run *run, int level, struct slice text)
 {
     static const enum log_level levels[] = {LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR};
@@ -103,5 +109,6 @@ const struct run_ops run_ops = {
     .emit = op_emit,
     .stop = op_stop,
     .stop_fd = op_stop_fd,
+    .begin = op_begin,
     .log = op_log,
 };

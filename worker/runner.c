@@ -175,7 +175,7 @@ static void call_handler(struct run *run, struct outcome *out)
 {
     failpoint("before-run");
     if (run->handler)
-        run->handler->kind->run(run->handler, &run->shown, run, &run_ops, out);
+        handler_run(run->handler, &run->shown, run, &run_ops, out);
     else
         outcome_fail(out, OUTCOME_FAILED, "NoHandler", "no handler for class \"%s\"",
                      run->shown.klass);

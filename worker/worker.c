@@ -209,7 +209,11 @@ void worker_free(struct worker *w)
 int worker_start(struct worker *w, struct err *err)
 {
     struct conf *conf = live_conf(&w->live, NULL);
-    int rc = services_start(w, conf, err);
+    struct registry *registry = live_registry(&w->live);
+    int rc = registry_warm(registry, err);
+    if (rc == 0)
+        rc = services_start(w, conf, err);
+    registry_unref(registry);
     conf_unref(conf);
     if (rc == 0) {
         dispatch_open(&w->dispatch, true);

@@ -7,8 +7,9 @@
 #define SLUICE_BASE_PROCESS_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
-/* Resident memory of this process in KiB; 0 when /proc does not tell. */
-int64_t process_rss_kb(void);
+/* Resident memory of a process (0: this one) in KiB; 0 when /proc does not tell. */
+int64_t process_rss_kb(pid_t pid);
 
 #endif

@@ -47,7 +47,7 @@ struct conf_env {
     char *value;
 };
 
-enum conf_handler_kind { CONF_PLUGIN, CONF_EXEC };
+enum conf_handler_kind { CONF_PLUGIN, CONF_EXEC, CONF_PROCESS };
 
 struct conf_handler {
     const char *file; /* where it was written, for errors; the conf's */
@@ -55,15 +55,21 @@ struct conf_handler {
     char *klass; /* exact or glob */
     enum conf_handler_kind kind;
     char *plugin;             /* CONF_PLUGIN: path of the shared object */
-    char **argv;              /* CONF_EXEC: NULL-terminated, argv[0] the program */
+    char **argv;              /* the others: NULL-terminated, argv[0] the program */
     double timeout_s;         /* 0 = none */
     double silence_timeout_s; /* 0 = none */
     int64_t retry;            /* -1 = not set; true is 25, false 0 */
     bool track;
     bool stream;          /* default true */
-    char *workdir;        /* CONF_EXEC: NULL = the worker's */
-    struct conf_env *env; /* CONF_EXEC: added to the child's environment */
+    int max_concurrency;  /* runs at once in this worker; 0 = no limit */
+    char *workdir;        /* of programs: NULL = the worker's */
+    struct conf_env *env; /* of programs: added to the child's environment */
     int nenv;
+    int max_cpu_s;     /* CONF_EXEC, per job; 0 = no limit, as in the rest */
+    int max_memory_mb; /* CONF_EXEC, per job */
+    int processes;     /* CONF_PROCESS: 0 = one per processor */
+    int max_jobs;      /* CONF_PROCESS: then a process is replaced */
+    int max_rss_mb;    /* CONF_PROCESS: likewise */
 };
 
 struct conf {

@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "conf/cursor.h"
@@ -9,27 +10,56 @@
 #define AT(member) offsetof(struct conf_handler, member)
 
 enum { WEEK = 7 * 24 * 60 * 60, PATH_BYTES_MAX = 4096, ENV_MAX = 256 };
+enum { MANY_MAX = 1000000, MEGABYTES_MAX = 1 << 20 };
 
-static const struct field fields[] = {
-    {.name = "class", VALUE_TEXT, AT(klass), 1, 256, NULL},
-    {.name = "plugin", VALUE_TEXT, AT(plugin), 1, PATH_BYTES_MAX, NULL},
-    {.name = "timeout", VALUE_SECONDS, AT(timeout_s), 0, WEEK, NULL},
-    {.name = "silence_timeout", VALUE_SECONDS, AT(silence_timeout_s), 0, WEEK, NULL},
-    {.name = "retry", VALUE_RETRY, AT(retry), 0, 1000, NULL},
-    {.name = "track", VALUE_BOOL, AT(track), 0, 0, NULL},
-    {.name = "stream", VALUE_BOOL, AT(stream), 0, 0, NULL},
-    {.name = "workdir", VALUE_TEXT, AT(workdir), 1, PATH_BYTES_MAX, NULL},
+/* The kinds a key means something to, as bits. */
+enum {
+    PLUGIN = 1 << CONF_PLUGIN,
+    EXEC = 1 << CONF_EXEC,
+    PROCESS = 1 << CONF_PROCESS,
+    PROGRAMS = EXEC | PROCESS,
+    ALL = PLUGIN | PROGRAMS,
 };
 
-enum { FIELDS = sizeof fields / sizeof *fields };
-enum { SEEN_EXEC = FIELDS, SEEN_ENV };
+static const struct {
+    const char *name; /* the key that makes a handler one of this kind */
+    const char *article;
+} kinds[] = {
+    [CONF_PLUGIN] = {"plugin", "a"},
+    [CONF_EXEC] = {"exec", "an"},
+    [CONF_PROCESS] = {"process", "a"},
+};
+enum { KINDS = sizeof kinds / sizeof *kinds };
+#define KIND_NAMES "plugin, exec and process"
+
+static const struct {
+    struct field field;
+    unsigned kinds;
+} keys[] = {
+    {{.name = "class", VALUE_TEXT, AT(klass), 1, 256, NULL}, ALL},
+    {{.name = "plugin", VALUE_TEXT, AT(plugin), 1, PATH_BYTES_MAX, NULL}, PLUGIN},
+    {{.name = "timeout", VALUE_SECONDS, AT(timeout_s), 0, WEEK, NULL}, ALL},
+    {{.name = "silence_timeout", VALUE_SECONDS, AT(silence_timeout_s), 0, WEEK, NULL}, ALL},
+    {{.name = "retry", VALUE_RETRY, AT(retry), 0, 1000, NULL}, ALL},
+    {{.name = "track", VALUE_BOOL, AT(track), 0, 0, NULL}, ALL},
+    {{.name = "stream", VALUE_BOOL, AT(stream), 0, 0, NULL}, ALL},
+    {{.name = "max_concurrency", VALUE_INT, AT(max_concurrency), 0, 10000, NULL}, ALL},
+    {{.name = "workdir", VALUE_TEXT, AT(workdir), 1, PATH_BYTES_MAX, NULL}, PROGRAMS},
+    {{.name = "max_cpu", VALUE_INT, AT(max_cpu_s), 0, WEEK, NULL}, EXEC},
+    {{.name = "max_memory", VALUE_INT, AT(max_memory_mb), 0, MEGABYTES_MAX, NULL}, EXEC},
+    {{.name = "processes", VALUE_INT, AT(processes), 1, 1000, NULL}, PROCESS},
+    {{.name = "max_jobs", VALUE_INT, AT(max_jobs), 0, MANY_MAX, NULL}, PROCESS},
+    {{.name = "max_rss", VALUE_INT, AT(max_rss_mb), 0, MEGABYTES_MAX, NULL}, PROCESS},
+};
+
+enum { KEYS = sizeof keys / sizeof *keys };
+enum { SEEN_EXEC = KEYS, SEEN_PROCESS, SEEN_ENV, SEEN };
 
 static const char known_keys[] =
-    "class, plugin, exec, timeout, silence_timeout, retry, track, stream, workdir, env";
+    "class, plugin, exec, process, timeout, silence_timeout, retry, track, stream, "
+    "max_concurrency, workdir, env, max_cpu, max_memory, processes, max_jobs, max_rss";
 
-static const char *const later_kinds[] = {"process", "http", NULL};
-static const char *const later_keys[] = {"max_concurrency", "processes", "max_jobs", "max_rss",
-                                         NULL};
+static const char *const later_kinds[] = {"http", NULL};
 
 static bool is_one_of(const char *const *words, const char *word)
 {
@@ -50,12 +80,15 @@ static void *grow(void *array, int n, size_t size)
     return array;
 }
 
-static int field_of(const char *key)
+static int find_key(const char *key)
 {
-    for (int i = 0; i < FIELDS; i++)
-        if (strcmp(fields[i].name, key) == 0)
+    for (int i = 0; i < KEYS; i++)
+        if (strcmp(keys[i].field.name, key) == 0)
             return i;
-    return -1;
+    return strcmp(key, "exec") == 0      ? SEEN_EXEC
+           : strcmp(key, "process") == 0 ? SEEN_PROCESS
+           : strcmp(key, "env") == 0     ? SEEN_ENV
+                                         : -1;
 }
 
 static int no_memory(const struct cursor *c, struct err *err)
@@ -64,19 +97,23 @@ static int no_memory(const struct cursor *c, struct err *err)
 }
 
 /* exec: [program, argument, …] */
-static int read_exec(struct cursor *c, struct conf_handler *h, struct err *err)
+static int read_program(struct cursor *c, const char *key, struct conf_handler *h, struct err *err)
 {
+    char what[160];
     const char *text;
     int rc, n = 0, line = cursor_line(c);
     if (!cursor_is(c, YAML_SEQUENCE_START_EVENT))
+        return cursor_fail(c, line, err, "%s is %s, must be a list of a program and its arguments",
+                           key, cursor_what(c));
+    if (h->argv)
         return cursor_fail(c, line, err,
-                           "exec is %s, must be a list of a program and its arguments",
-                           cursor_what(c));
+                           "a handler has exec and process, must have exactly one of " KIND_NAMES);
     h->argv = grow(NULL, 0, sizeof *h->argv);
     if (!h->argv)
         return no_memory(c, err);
+    (void)snprintf(what, sizeof what, "an argument of %s", key); /* a key is short */
     while ((rc = cursor_next(c, err)) == 0 && !cursor_is(c, YAML_SEQUENCE_END_EVENT)) {
-        rc = cursor_text(c, "an argument of exec", &text, err);
+        rc = cursor_text(c, what, &text, err);
         if (rc < 0)
             return rc;
         char **argv = grow(h->argv, n + 1, sizeof *argv); /* its end first: always terminated */
@@ -88,7 +125,8 @@ static int read_exec(struct cursor *c, struct conf_handler *h, struct err *err)
             return no_memory(c, err);
     }
     if (rc == 0 && (n == 0 || !*h->argv[0]))
-        rc = cursor_fail(c, line, err, "exec has no program, must be a list that begins with one");
+        rc = cursor_fail(c, line, err, "%s has no program, must be a list that begins with one",
+                         key);
     return rc;
 }
 
@@ -143,51 +181,72 @@ static int unknown_key(const struct cursor *c, const struct key *key, struct err
 {
     if (is_one_of(later_kinds, key->text))
         return cursor_fail(c, key->line, err,
-                           "%s handlers are not available in this version, must be plugin or exec",
-                           key->text);
-    if (is_one_of(later_keys, key->text))
-        return cursor_fail(c, key->line, err,
-                           "%s is not available in this version, must be left out", key->text);
+                           "%s handlers are not available in this version, must be one of %s",
+                           key->text, KIND_NAMES);
     return cursor_fail(c, key->line, err, "unknown key \"%.60s\" in a handler, must be one of %s",
                        key->text, known_keys);
 }
 
-static int read_keys(struct cursor *c, struct conf_handler *h, struct err *err)
+/* line[]: where each key was given, or 0. */
+static int read_keys(struct cursor *c, struct conf_handler *h, int line[SEEN], struct err *err)
 {
     struct key key;
-    int rc, line[FIELDS + 2] = {0};
+    int rc;
     while ((rc = cursor_next_key(c, &key, err)) > 0) {
-        int i = strcmp(key.text, "exec") == 0  ? SEEN_EXEC
-                : strcmp(key.text, "env") == 0 ? SEEN_ENV
-                                               : field_of(key.text);
+        int i = find_key(key.text);
         if (i < 0)
             return unknown_key(c, &key, err);
         if (line[i])
             return cursor_fail(c, key.line, err, "%s is given twice, first on line %d", key.text,
                                line[i]);
         line[i] = key.line;
-        rc = i == SEEN_EXEC  ? read_exec(c, h, err)
-             : i == SEEN_ENV ? read_env(c, h, err)
-                             : cursor_read(c, &fields[i], h, err);
+        if (i == SEEN_ENV)
+            rc = read_env(c, h, err);
+        else if (i >= KEYS)
+            rc = read_program(c, key.text, h, err);
+        else
+            rc = cursor_read(c, &keys[i].field, h, err);
         if (rc < 0)
             return rc;
     }
     return rc;
 }
 
-static int check(const struct cursor *c, struct conf_handler *h, struct err *err)
+static int misplaced(const struct cursor *c, const struct conf_handler *h, const char *key,
+                     unsigned fits, struct err *err)
+{
+    struct buf who = {0};
+    for (int k = 0; k < KINDS; k++)
+        if (fits & 1U << k)
+            buf_printf(&who, "%s%s", who.n > 0 ? " and " : "", kinds[k].name);
+    int rc =
+        cursor_fail(c, h->line, err, "handler \"%.60s\" has %s, which %s %s cannot have, only %s",
+                    h->klass, key, kinds[h->kind].article, kinds[h->kind].name, buf_str(&who));
+    buf_release(&who);
+    return rc;
+}
+
+static int check(const struct cursor *c, struct conf_handler *h, const int line[SEEN],
+                 struct err *err)
 {
     if (!h->klass)
         return cursor_fail(c, h->line, err, "a handler without class, must have one");
-    if (!h->plugin == !h->argv)
+    const char *program = line[SEEN_EXEC] ? "exec" : "process";
+    if (!h->plugin && !h->argv)
         return cursor_fail(c, h->line, err,
-                           "handler \"%.60s\" has %s, must have exactly one of plugin and exec",
-                           h->klass, h->plugin ? "plugin and exec" : "neither plugin nor exec");
-    h->kind = h->plugin ? CONF_PLUGIN : CONF_EXEC;
-    if (h->kind == CONF_PLUGIN && (h->env || h->workdir))
-        return cursor_fail(c, h->line, err,
-                           "handler \"%.60s\" has %s, which a plugin cannot have, only exec",
-                           h->klass, h->env ? "env" : "workdir");
+                           "handler \"%.60s\" has no kind, must have exactly one of " KIND_NAMES,
+                           h->klass);
+    if (h->plugin && h->argv)
+        return cursor_fail(
+            c, h->line, err,
+            "handler \"%.60s\" has plugin and %s, must have exactly one of " KIND_NAMES, h->klass,
+            program);
+    h->kind = h->plugin ? CONF_PLUGIN : line[SEEN_EXEC] ? CONF_EXEC : CONF_PROCESS;
+    for (int i = 0; i < KEYS; i++)
+        if (line[i] && !(keys[i].kinds & 1U << h->kind))
+            return misplaced(c, h, keys[i].field.name, keys[i].kinds, err);
+    if (line[SEEN_ENV] && !(PROGRAMS & 1U << h->kind))
+        return misplaced(c, h, "env", PROGRAMS, err);
     return 0;
 }
 
@@ -210,32 +269,42 @@ int handlers_read(struct conf *conf, struct cursor *c, struct err *err)
         h->line = cursor_line(c);
         h->retry = -1;
         h->stream = true;
-        rc = read_keys(c, h, err);
+        int line[SEEN] = {0};
+        rc = read_keys(c, h, line, err);
         if (rc == 0)
-            rc = check(c, h, err);
+            rc = check(c, h, line, err);
         if (rc < 0)
             return rc;
     }
     return rc;
 }
 
-static void put_handler(const struct conf_handler *h, struct buf *out)
+static void put_program(const struct conf_handler *h, struct buf *out)
 {
-    const char *lead = "  - ";
-    for (int i = 0; i < FIELDS; i++) {
-        struct buf value = {0};
-        if (value_put(&fields[i], h, &value)) {
-            buf_printf(out, "%s%s: %s\n", lead, fields[i].name, buf_str(&value));
-            lead = "    ";
-        }
-        buf_release(&value);
-    }
     for (char **arg = h->argv; arg && *arg; arg++) {
-        buf_puts(out, arg == h->argv ? "    exec: [" : ", ");
+        if (arg == h->argv)
+            buf_printf(out, "    %s: [", kinds[h->kind].name);
+        else
+            buf_puts(out, ", ");
         value_put_quoted(*arg, out);
     }
     if (h->argv)
         buf_puts(out, "]\n");
+}
+
+static void put_handler(const struct conf_handler *h, struct buf *out)
+{
+    const char *lead = "  - ";
+    for (int i = 0; i < KEYS; i++) {
+        struct buf value = {0};
+        bool preset = keys[i].field.offset == AT(processes) && h->processes == 0;
+        if (keys[i].kinds & 1U << h->kind && !preset && value_put(&keys[i].field, h, &value)) {
+            buf_printf(out, "%s%s: %s\n", lead, keys[i].field.name, buf_str(&value));
+            lead = "    ";
+        }
+        buf_release(&value);
+    }
+    put_program(h, out);
     for (int i = 0; i < h->nenv; i++)
         buf_printf(out, "%s%s: \"********\"%s", i == 0 ? "    env: {" : ", ", h->env[i].name,
                    i + 1 == h->nenv ? "}\n" : "");
@@ -250,8 +319,8 @@ void handlers_put(const struct conf *c, struct buf *out)
 
 static void release(struct conf_handler *h)
 {
-    for (int i = 0; i < FIELDS; i++)
-        value_free(&fields[i], h);
+    for (int i = 0; i < KEYS; i++)
+        value_free(&keys[i].field, h);
     for (char **arg = h->argv; arg && *arg; arg++)
         free(*arg);
     free(h->argv);

@@ -50,7 +50,7 @@ START_TEST(state_is_shown)
     ck_assert_double_eq(must_value(text, "sluice_build_info{version=\"" SLUICE_VERSION "\"}"), 1);
     ck_assert_double_eq(must_value(text, "sluice_threads"), 4);
     ck_assert_double_eq(must_value(text, "sluice_jobs_running"), 0);
-    ck_assert_double_eq(must_value(text, "sluice_handler_processes"), 0);
+    ck_assert_double_eq(must_value(text, "sluice_handler_processes{state=\"busy\"}"), 0);
     ck_assert_double_eq(must_value(text, "sluice_lease_held"), 1);
     ck_assert_double_eq(must_value(text, "sluice_lease_lapses_total"), 0);
     ck_assert_double_eq(must_value(text, "sluice_redis_permits{state=\"limit\"}"), 100);
@@ -64,7 +64,7 @@ START_TEST(state_is_shown)
 
     push("default", "{\"class\":\"nap\",\"args\":[]}");
     push("default", "{\"class\":\"test\",\"args\":[{\"emit\":3}]}");
-    wait_until(HANG_MS, scraped("sluice_handler_processes") == 1);
+    wait_until(HANG_MS, scraped("sluice_handler_processes{state=\"busy\"}") == 1);
     wait_until(HANG_MS, scraped("sluice_jobs_running") == 1);
     wait_until(HANG_MS, scraped("sluice_stream_events_total") == 3);
     ck_assert_double_gt(scraped("sluice_redis_op_seconds_count"), 0);

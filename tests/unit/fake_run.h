@@ -28,6 +28,7 @@ struct run {
     atomic_int stop; /* enum run_stop */
     int stop_fd;
     bool deaf; /* has no stop_fd to offer */
+    atomic_int begins;
 };
 
 static inline void fake_run_init(struct run *r)
@@ -82,6 +83,11 @@ static inline int fake_stop_fd(struct run *r)
     return r->deaf ? -1 : r->stop_fd;
 }
 
+static inline void fake_begin(struct run *r)
+{
+    atomic_fetch_add(&r->begins, 1);
+}
+
 static inline void fake_log(struct run *r, int level, struct slice text)
 {
     mutex_lock(&r->mutex);
@@ -94,6 +100,7 @@ static const struct run_ops fake_ops = {
     .emit = fake_emit,
     .stop = fake_stop,
     .stop_fd = fake_stop_fd,
+    .begin = fake_begin,
     .log = fake_log,
 };
 

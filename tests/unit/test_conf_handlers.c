@@ -1,7 +1,10 @@
 /* The handlers list of the settings file. */
 #include "test_conf.h"
 
-#define KEYS "class, plugin, exec, timeout, silence_timeout, retry, track, stream, workdir, env"
+#define KEYS                                                                                       \
+    "class, plugin, exec, process, timeout, silence_timeout, retry, track, stream, "               \
+    "max_concurrency, workdir, env, max_cpu, max_memory, processes, max_jobs, max_rss"
+#define KINDS "must have exactly one of plugin, exec and process"
 
 START_TEST(all_keys)
 {
@@ -57,6 +60,45 @@ START_TEST(all_keys)
 }
 END_TEST
 
+START_TEST(keys_of_programs)
+{
+    struct conf *c = accept_yaml("handlers:\n"
+                                 "  - class: \"py.*\"\n"
+                                 "    process: [python3, handlers.py]\n"
+                                 "    processes: 4\n"
+                                 "    max_jobs: 1000\n"
+                                 "    max_rss: 512\n"
+                                 "    max_concurrency: 3\n"
+                                 "    workdir: /srv\n"
+                                 "    env: {A: 1}\n"
+                                 "  - {class: b, process: [p]}\n"
+                                 "  - {class: c, exec: [p], max_cpu: 10, max_memory: 64}\n");
+    const struct conf_handler *h = &c->handlers[0];
+    ck_assert_int_eq(h->kind, CONF_PROCESS);
+    ck_assert_str_eq(h->argv[1], "handlers.py");
+    ck_assert_ptr_null(h->argv[2]);
+    ck_assert_int_eq(h->processes, 4);
+    ck_assert_int_eq(h->max_jobs, 1000);
+    ck_assert_int_eq(h->max_rss_mb, 512);
+    ck_assert_int_eq(h->max_concurrency, 3);
+    ck_assert_str_eq(h->workdir, "/srv");
+    ck_assert_int_eq(h->nenv, 1);
+    ck_assert_int_eq(c->handlers[1].processes, 0);
+    ck_assert_int_eq(c->handlers[2].max_cpu_s, 10);
+    ck_assert_int_eq(c->handlers[2].max_memory_mb, 64);
+
+    char *text = dump_of(c); /* reads back to the same */
+    conf_unref(c);
+    struct conf *again = accept_yaml(text);
+    char *second = dump_of(again);
+    ck_assert_str_eq(second, text);
+    ck_assert_ptr_nonnull(strstr(text, "    process: [\"python3\", \"handlers.py\"]\n"));
+    free(second);
+    free(text);
+    conf_unref(again);
+}
+END_TEST
+
 START_TEST(retry_as_a_truth_value)
 {
     struct conf *c = accept_yaml("handlers:\n"
@@ -108,11 +150,13 @@ static const struct {
     {"handlers: [{}]", "conf.yaml:1: a handler without class, must have one"},
     {"handlers: [{class: '', plugin: p}]",
      "conf.yaml:1: class is \"\", must be text of 1 to 256 printable bytes"},
-    {"handlers: [{class: a}]",
-     "conf.yaml:1: handler \"a\" has neither plugin nor exec, must have exactly one of plugin and "
-     "exec"},
+    {"handlers: [{class: a}]", "conf.yaml:1: handler \"a\" has no kind, " KINDS},
     {"handlers:\n\n  - class: a\n    plugin: p\n    exec: [e]\n",
-     "conf.yaml:3: handler \"a\" has plugin and exec, must have exactly one of plugin and exec"},
+     "conf.yaml:3: handler \"a\" has plugin and exec, " KINDS},
+    {"handlers: [{class: a, plugin: p, process: [e]}]",
+     "conf.yaml:1: handler \"a\" has plugin and process, " KINDS},
+    {"handlers:\n  - class: a\n    exec: [e]\n    process: [e]\n",
+     "conf.yaml:4: a handler has exec and process, " KINDS},
     {"handlers:\n  - {class: a, plugin: p}\n  - class: b\n    pluginn: p\n",
      "conf.yaml:4: unknown key \"pluginn\" in a handler, must be one of " KEYS},
     {"handlers:\n  - class: a\n    exec: [e]\n    class: b\n",
@@ -120,15 +164,35 @@ static const struct {
     {"handlers:\n  - class: a\n    exec: [e]\n    exec: [f]\n",
      "conf.yaml:4: exec is given twice, first on line 3"},
 
-    {"handlers:\n  - class: \"py.*\"\n    process: [python3, handlers.py]\n",
-     "conf.yaml:3: process handlers are not available in this version, must be plugin or exec"},
     {"handlers:\n  - {class: a,\n     http: \"http://user:hunter2@h\"}\n",
-     "conf.yaml:3: http handlers are not available in this version, must be plugin or exec"},
-    {"handlers:\n  - class: a\n    plugin: p\n    max_concurrency: 4\n",
-     "conf.yaml:4: max_concurrency is not available in this version, must be left out"},
-    {"handlers: [{class: a, processes: 4}]",
-     "conf.yaml:1: processes is not available in this version, must be left out"},
+     "conf.yaml:3: http handlers are not available in this version, must be one of plugin, exec "
+     "and process"},
 
+    {"handlers: [{class: a, process: [a], processes: 0}]",
+     "conf.yaml:1: processes is \"0\", must be a whole number from 1 to 1000"},
+    {"handlers: [{class: a, process: [a], processes: 1001}]",
+     "conf.yaml:1: processes is \"1001\", must be a whole number from 1 to 1000"},
+    {"handlers: [{class: a, process: [a], max_jobs: many}]",
+     "conf.yaml:1: max_jobs is \"many\", must be a whole number from 0 to 1000000"},
+    {"handlers: [{class: a, process: [a], max_rss: -1}]",
+     "conf.yaml:1: max_rss is \"-1\", must be a whole number from 0 to 1048576"},
+    {"handlers: [{class: a, plugin: p, max_concurrency: 10001}]",
+     "conf.yaml:1: max_concurrency is \"10001\", must be a whole number from 0 to 10000"},
+    {"handlers: [{class: a, exec: [a], max_cpu: 0.5}]",
+     "conf.yaml:1: max_cpu is \"0.5\", must be a whole number from 0 to 604800"},
+    {"handlers: [{class: a, exec: [a], processes: 4}]",
+     "conf.yaml:1: handler \"a\" has processes, which an exec cannot have, only process"},
+    {"handlers: [{class: a, process: [a], max_cpu: 4}]",
+     "conf.yaml:1: handler \"a\" has max_cpu, which a process cannot have, only exec"},
+    {"handlers: [{class: a, plugin: p, max_rss: 4}]",
+     "conf.yaml:1: handler \"a\" has max_rss, which a plugin cannot have, only process"},
+
+    {"handlers: [{class: a, process: python3}]",
+     "conf.yaml:1: process is a word, must be a list of a program and its arguments"},
+    {"handlers: [{class: a, process: []}]",
+     "conf.yaml:1: process has no program, must be a list that begins with one"},
+    {"handlers: [{class: a, process: [a, ~]}]",
+     "conf.yaml:1: an argument of process is without a value, must be text"},
     {"handlers:\n  - class: a\n    exec: ./bin/a --fast\n",
      "conf.yaml:3: exec is a word, must be a list of a program and its arguments"},
     {"handlers: [{class: a, exec: []}]",
@@ -170,9 +234,9 @@ static const struct {
     {"handlers: [{class: a, exec: [a], env: {A: \"hunter2\\0\"}}]",
      "conf.yaml:1: A holds a NUL byte, must be text"},
     {"handlers:\n  - {class: a, plugin: p, env: {A: x}}\n",
-     "conf.yaml:2: handler \"a\" has env, which a plugin cannot have, only exec"},
+     "conf.yaml:2: handler \"a\" has env, which a plugin cannot have, only exec and process"},
     {"handlers:\n  - {class: a, plugin: p, workdir: /}\n",
-     "conf.yaml:2: handler \"a\" has workdir, which a plugin cannot have, only exec"},
+     "conf.yaml:2: handler \"a\" has workdir, which a plugin cannot have, only exec and process"},
 };
 
 START_TEST(is_refused)
@@ -186,6 +250,7 @@ Suite *test_suite(void)
     Suite *s = suite_create("conf: handlers");
     TCase *tc = conf_case("accepted");
     tcase_add_test(tc, all_keys);
+    tcase_add_test(tc, keys_of_programs);
     tcase_add_test(tc, retry_as_a_truth_value);
     tcase_add_test(tc, many);
     suite_add_tcase(s, tc);

@@ -312,6 +312,67 @@ START_TEST(what_cannot_work_is_a_configuration_error)
 }
 END_TEST
 
+/* ---- limits ---- */
+
+static const struct {
+    const char *script, *message;
+} spins[] = {
+    {"ulimit -c 0; read -r job; while :; do :; done",
+     "used 1 s of processor time, killed by SIGXCPU"},
+    {"trap '' XCPU; read -r job; while :; do :; done",
+     "used 1 s of processor time, killed by SIGKILL"},
+};
+
+START_TEST(max_cpu_ends_a_program)
+{
+    struct fake_exec x;
+    fake_exec_init(&x, spins[_i].script);
+    x.conf.max_cpu_s = 1;
+    fake_exec_open(&x);
+    fake_exec_run(&x);
+    assert_outcome(&x, OUTCOME_FAILED, "CpuLimit", spins[_i].message);
+    ck_assert_double_ge(x.out.usage.cpu_s, 0.9);
+    fake_exec_release(&x);
+}
+END_TEST
+
+/* tail(1) keeps 100 MB of a pipe in memory. */
+static const char fat[] = "read -r job; head -c 100000000 /dev/zero | tail -c 100000000 >/dev/null";
+
+START_TEST(max_memory_makes_allocations_fail)
+{
+    struct fake_exec x;
+    fake_exec_init(&x, fat);
+    x.conf.max_memory_mb = 64;
+    fake_exec_open(&x);
+    fake_exec_run(&x);
+    ck_assert_int_eq(x.out.kind, OUTCOME_FAILED);
+    ck_assert_str_eq(x.out.error_class, "ExitStatus");
+    ck_assert_ptr_nonnull(strstr(buf_str(&x.out.message), "memory"));
+    fake_exec_release(&x);
+}
+END_TEST
+
+START_TEST(usage_is_told)
+{
+    struct rusage own;
+    struct fake_exec x;
+    fake_exec(&x, fat);
+    assert_done(&x);
+    ck_assert_str_eq(x.out.usage.exit, "exit status 0");
+    ck_assert_double_gt(x.out.usage.cpu_s, 0);
+    ck_assert_int_eq(getrusage(RUSAGE_SELF, &own), 0);
+    if (own.ru_maxrss < 90000) /* else the kernel does not tell */
+        ck_assert_int_ge(x.out.usage.peak_rss_kb, 100000000 / 1024);
+    fake_exec_release(&x);
+
+    fake_exec(&x, "exit 3");
+    ck_assert_str_eq(x.out.usage.exit, "exit status 3");
+    ck_assert_int_lt(x.out.usage.peak_rss_kb, 50000); /* or 0 */
+    fake_exec_release(&x);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *s = suite_create("exec");
@@ -338,5 +399,11 @@ Suite *test_suite(void)
     tcase_add_loop_test(place, what_cannot_work_is_a_configuration_error, 0,
                         sizeof refused / sizeof *refused);
     suite_add_tcase(s, place);
+    TCase *limits = tcase_create("limits");
+    tcase_set_timeout(limits, 60);
+    tcase_add_loop_test(limits, max_cpu_ends_a_program, 0, 2);
+    tcase_add_test(limits, max_memory_makes_allocations_fail);
+    tcase_add_test(limits, usage_is_told);
+    suite_add_tcase(s, limits);
     return s;
 }

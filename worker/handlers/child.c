@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -134,6 +135,19 @@ int child_spawn(char *const *argv, char *const *env, const char *workdir, struct
     return 0;
 }
 
+/* Memory of its own is what RLIMIT_DATA counts: address space that is only reserved is free, which
+ * RLIMIT_AS would refuse to half of the runtimes there are. */
+void child_limit(const struct child *c, int cpu_s, int memory_mb)
+{
+    const struct rlimit cpu = {(rlim_t)cpu_s, (rlim_t)cpu_s + 1};
+    const struct rlimit memory = {(rlim_t)memory_mb << 20, (rlim_t)memory_mb << 20};
+    /* Failures: it has exited already, or has lower limits than these. */
+    if (cpu_s > 0)
+        (void)prlimit(c->pid, RLIMIT_CPU, &cpu, NULL);
+    if (memory_mb > 0)
+        (void)prlimit(c->pid, RLIMIT_DATA, &memory, NULL);
+}
+
 bool child_error_passes(int code)
 {
     return code == -EAGAIN || code == -ENOMEM || code == -EMFILE || code == -ENFILE;
@@ -155,6 +169,12 @@ bool child_exited(const struct child *c, siginfo_t *ret)
     return true;
 }
 
+void child_await_exit(const struct child *c)
+{
+    while (waitid(P_PID, (id_t)c->pid, &(siginfo_t){0}, WEXITED | WNOWAIT) < 0 && errno == EINTR)
+        continue;
+}
+
 void child_close_pipe(int *fd)
 {
     if (*fd >= 0)
@@ -162,16 +182,34 @@ void child_close_pipe(int *fd)
     *fd = -1;
 }
 
-void child_end(struct child *c)
+static double seconds_of(struct timeval t)
 {
+    return (double)t.tv_sec + (double)t.tv_usec / 1e6;
+}
+
+/* Until its exec a child runs in our memory, and the kernel counts that as its peak: a peak that
+ * does not exceed ours says nothing about the child. */
+static void take_usage(const struct rusage *child, struct child_usage *ret)
+{
+    struct rusage own = {0};
+    (void)getrusage(RUSAGE_SELF, &own); /* cannot fail for ourselves */
+    ret->cpu_s = seconds_of(child->ru_utime) + seconds_of(child->ru_stime);
+    ret->peak_rss_kb = child->ru_maxrss > own.ru_maxrss ? child->ru_maxrss : 0;
+}
+
+void child_end(struct child *c, struct child_usage *ret_usage)
+{
+    struct rusage used = {0};
     child_signal(c, SIGKILL);
     strike_out(c);
-    while (waitid(P_PID, (id_t)c->pid, &(siginfo_t){0}, WEXITED) < 0 && errno == EINTR)
+    while (wait4(c->pid, NULL, 0, &used) < 0 && errno == EINTR)
         continue;
     child_close_pipe(&c->pidfd);
     child_close_pipe(&c->in);
     child_close_pipe(&c->out);
     child_close_pipe(&c->err);
+    if (ret_usage)
+        take_usage(&used, ret_usage);
 }
 
 int child_count(void)

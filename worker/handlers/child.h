@@ -24,6 +24,7 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -37,10 +38,22 @@ struct child {
     struct child *next, *prev; /* the list of all */
 };
 
+/* What a child and those it waited for have used. */
+struct child_usage {
+    double cpu_s;
+    int64_t peak_rss_kb; /* of the largest of them; 0 when it is not known */
+};
+
 /* Starts argv (argv[0] is searched in PATH when it has no slash) with env in workdir (NULL: the
  * caller's). A relative path in argv[0] is relative to workdir. */
 int child_spawn(char *const *argv, char *const *env, const char *workdir,
                 struct child *ret) warn_unused_result;
+
+/* Limits what the child may use from now on, and what it starts from now on likewise: seconds of
+ * processor time (then SIGXCPU, and SIGKILL a second later) and MB of memory of its own (then its
+ * allocations fail); 0 = no limit. The child runs already, so what it did before is not undone; a
+ * program that reads its job first, which is sent later, has done nothing yet. */
+void child_limit(const struct child *c, int cpu_s, int memory_mb);
 
 /* Whether a failure to spawn passes by itself: no descriptor, process or memory left. */
 bool child_error_passes(int code);
@@ -51,11 +64,15 @@ void child_signal(const struct child *c, int sig);
 /* Whether it has exited, and how (si_code, si_status). Neither waits nor reaps. */
 bool child_exited(const struct child *c, siginfo_t *ret);
 
+/* Waits until it has exited; does not reap. For one that was killed. */
+void child_await_exit(const struct child *c);
+
 /* Closes one of its pipes, if that is still open. */
 void child_close_pipe(int *fd);
 
-/* Kills what is left of the group, reaps the leader (waiting for it) and closes everything. */
-void child_end(struct child *c);
+/* Kills what is left of the group, reaps the leader (waiting for it) and closes everything.
+ * ret_usage may be NULL. */
+void child_end(struct child *c, struct child_usage *ret_usage);
 
 /* Children of this process between their spawn and their end. */
 int child_count(void);

@@ -4,9 +4,10 @@
  *
  *   SLUICE_JID SLUICE_CLASS SLUICE_QUEUE SLUICE_ATTEMPT, and TRACEPARENT when the job has one
  *
- * Those five are never inherited, so that a worker which runs inside a job does not pass its own
- * off as the child's. The credentials of Redis and of the API are taken out: a handler that needs
- * them names them in its `env`. Names set by the handler replace the worker's.
+ * A process that runs many jobs has the first two parts only. Those five are never inherited, so
+ * that a worker which runs inside a job does not pass its own off as the child's. The credentials
+ * of Redis and of the API are taken out: a handler that needs them names them in its `env`. Names
+ * set by the handler replace the worker's.
  *
  * Threads: init from any one thread, as it reads environ; for_job from many threads at once.
  */
@@ -18,7 +19,7 @@
 #include "handlers/handler.h"
 
 struct environment {
-    char **vars; /* "NAME=value", common to all jobs of a handler */
+    char **vars; /* "NAME=value", common to all jobs of a handler; ends with NULL */
     size_t n;
 };
 

@@ -10,59 +10,18 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/backoff.h"
 #include "base/clock.h"
+#include "handlers/errlog.h"
+#include "handlers/program.h"
 
-enum { GRACE_MS = 5000, SHUTDOWN_GRACE_MS = 2000, EXIT_DEAD = 100 };
+enum { EXIT_DEAD = 100 };
 #define STEP_NS (50 * NS_PER_MS) /* between two looks whether a pause should end */
-
-static int check_workdir(const char *workdir, struct err *err)
-{
-    struct stat st;
-    if (!workdir)
-        return 0;
-    if (stat(workdir, &st) < 0)
-        return err_set(err, -EINVAL, "workdir %s: %s", workdir, strerror(errno));
-    return S_ISDIR(st.st_mode) ? 0 : err_set(err, -EINVAL, "workdir %s is no directory", workdir);
-}
-
-/* A program given by its path has to be there at the start; one that is searched in PATH may come
- * later. */
-static int check_program(const char *program, const char *workdir, struct err *err)
-{
-    if (!program || !*program)
-        return err_set(err, -EINVAL, "exec: no program");
-    if (!strchr(program, '/'))
-        return 0;
-    struct buf path = {0};
-    if (workdir && program[0] != '/')
-        buf_printf(&path, "%s/", workdir);
-    buf_puts(&path, program);
-    struct stat st;
-    int rc = buf_error(&path);
-    if (rc < 0)
-        rc = err_set(err, rc, "exec: no memory");
-    else if (stat(buf_str(&path), &st) < 0)
-        rc = err_set(err, -EINVAL, "exec: %s: %s", buf_str(&path), strerror(errno));
-    else if (!S_ISREG(st.st_mode))
-        rc = err_set(err, -EINVAL, "exec: %s is no regular file", buf_str(&path));
-    else if (access(buf_str(&path), X_OK) < 0)
-        rc = err_set(err, -EINVAL, "exec: %s is not executable: %s", buf_str(&path),
-                     strerror(errno));
-    buf_release(&path);
-    return rc;
-}
 
 static int exec_open(const struct conf_handler *conf, struct handler **ret, struct err *err)
 {
-    int rc = check_workdir(conf->workdir, err);
-    if (rc == 0)
-        rc = check_program(conf->argv ? conf->argv[0] : NULL, conf->workdir, err);
+    int rc = program_check(conf, "exec", err);
     if (rc < 0)
         return rc;
     struct exec_handler *h = calloc(1, sizeof *h);
@@ -70,12 +29,8 @@ static int exec_open(const struct conf_handler *conf, struct handler **ret, stru
         free(h);
         return err_set(err, -ENOMEM, "exec: no memory for the environment");
     }
-    h->base = (struct handler){&exec_kind, conf};
-    h->limits = (struct watch_limits){
-        .silence_ms = (int64_t)(conf->silence_timeout_s * 1000),
-        .grace_ms = GRACE_MS,
-        .shutdown_grace_ms = SHUTDOWN_GRACE_MS,
-    };
+    h->base = (struct handler){.kind = &exec_kind, .conf = conf};
+    watch_limits_init(&h->limits, conf);
     *ret = &h->base;
     return 0;
 }
@@ -96,6 +51,8 @@ static int spawn(const struct exec_handler *h, const struct run_job *job, struct
         return rc;
     rc = child_spawn(conf->argv, env, conf->workdir, ret);
     free(env);
+    if (rc == 0)
+        child_limit(ret, conf->max_cpu_s, conf->max_memory_mb);
     return rc;
 }
 
@@ -122,22 +79,21 @@ static enum run_stop pause_run(const struct run_job *job, struct run *run,
 static bool start(const struct exec_handler *h, const struct run_job *job, struct run *run,
                   const struct run_ops *ops, struct child *ret, struct outcome *out)
 {
-    const char *program = h->base.conf->argv[0];
     struct backoff backoff = {.base_ms = 50, .cap_ms = 2000};
     int rc;
     while ((rc = spawn(h, job, ret)) < 0) {
-        if (!child_error_passes(rc)) {
-            outcome_fail(out, OUTCOME_FAILED, "SpawnError", "cannot start %s%s%s: %s", program,
-                         h->base.conf->workdir ? " in " : "",
-                         h->base.conf->workdir ? h->base.conf->workdir : "", strerror(-rc));
+        struct buf why = {0};
+        program_put_start_failure(&why, h->base.conf, rc);
+        bool passes = child_error_passes(rc);
+        if (!passes) {
+            outcome_fail(out, OUTCOME_FAILED, "SpawnError", "%s", buf_str(&why));
+        } else if (backoff.failures == 0) {
+            buf_puts(&why, "; trying again");
+            ops->log(run, LOG_WARN, buf_slice(&why));
+        }
+        buf_release(&why);
+        if (!passes)
             return false;
-        }
-        if (backoff.failures == 0) {
-            char text[256];
-            (void)snprintf(text, sizeof text, "cannot start %s yet, trying again: %s", program,
-                           strerror(-rc)); /* cut to fit */
-            ops->log(run, LOG_WARN, slice_of(text));
-        }
         enum run_stop stop = pause_run(job, run, ops, backoff_next_ms(&backoff));
         if (stop != RUN_GOES_ON) {
             outcome_stop(out, stop, job);
@@ -147,29 +103,27 @@ static bool start(const struct exec_handler *h, const struct run_job *job, struc
     return true;
 }
 
-static void fail_by_exit(struct outcome *out, const siginfo_t *how)
+/* At its limit of processor time it dies of SIGXCPU, or of SIGKILL when it does not heed that. */
+static bool is_out_of_time(const struct exec_handler *h, const struct watch_end *end)
 {
-    const char *signal_name = sigabbrev_np(how->si_status); /* NULL for real-time signals */
-    const char *core = how->si_code == CLD_DUMPED ? " (core dumped)" : "";
-    if (how->si_code == CLD_EXITED)
-        outcome_fail(out, how->si_status == EXIT_DEAD ? OUTCOME_DEAD : OUTCOME_FAILED, "ExitStatus",
-                     "exit status %d", how->si_status);
-    else if (how->si_code != CLD_KILLED && how->si_code != CLD_DUMPED)
-        outcome_fail(out, OUTCOME_FAILED, "ExitStatus", "exit status unknown");
-    else if (signal_name)
-        outcome_fail(out, OUTCOME_FAILED, "Signal", "killed by SIG%s%s", signal_name, core);
-    else
-        outcome_fail(out, OUTCOME_FAILED, "Signal", "killed by signal %d%s", how->si_status, core);
+    int max = h->base.conf->max_cpu_s, number = end->exit.si_status;
+    return max > 0 && program_was_killed(&end->exit) &&
+           (number == SIGXCPU || (number == SIGKILL && end->usage.cpu_s >= max));
 }
 
-static void add_tail(struct outcome *out, struct slice tail)
+static void fail_by_exit(const struct exec_handler *h, const struct watch_end *end,
+                         struct outcome *out)
 {
-    while (tail.n > 0 && strchr(" \t\r\n", tail.p[tail.n - 1]))
-        tail.n--;
-    if (tail.n > 0) {
-        buf_puts(&out->message, ": ");
-        buf_put(&out->message, tail);
-    }
+    struct buf how = {0};
+    bool dead = end->exit.si_code == CLD_EXITED && end->exit.si_status == EXIT_DEAD;
+    program_put_exit(&how, &end->exit);
+    if (is_out_of_time(h, end))
+        outcome_fail(out, OUTCOME_FAILED, "CpuLimit", "used %d s of processor time, %s",
+                     h->base.conf->max_cpu_s, buf_str(&how));
+    else
+        outcome_fail(out, dead ? OUTCOME_DEAD : OUTCOME_FAILED,
+                     program_was_killed(&end->exit) ? "Signal" : "ExitStatus", "%s", buf_str(&how));
+    buf_release(&how);
 }
 
 static void conclude(const struct exec_handler *h, const struct run_job *job,
@@ -178,15 +132,24 @@ static void conclude(const struct exec_handler *h, const struct run_job *job,
     if (end->stop != RUN_GOES_ON) {
         outcome_stop(out, end->stop, job);
     } else if (end->silent) {
-        outcome_fail(out, OUTCOME_FAILED, "SilenceTimeout", "no output for %g s",
-                     h->base.conf->silence_timeout_s);
+        outcome_silent(out, h->base.conf->silence_timeout_s);
     } else if (end->exit.si_code == CLD_EXITED && end->exit.si_status == 0) {
         out->kind = OUTCOME_DONE;
         return;
     } else {
-        fail_by_exit(out, &end->exit);
+        fail_by_exit(h, end, out);
     }
-    add_tail(out, buf_slice(&end->tail));
+    errlog_put_tail(&out->message, &end->tail);
+}
+
+static void note_usage(const struct watch_end *end, struct outcome_usage *ret)
+{
+    struct buf how = {0};
+    program_put_exit(&how, &end->exit);
+    (void)snprintf(ret->exit, sizeof ret->exit, "%s", buf_str(&how)); /* cut to fit */
+    ret->cpu_s = end->usage.cpu_s;
+    ret->peak_rss_kb = end->usage.peak_rss_kb;
+    buf_release(&how);
 }
 
 static void exec_run(struct handler *handler, const struct run_job *job, struct run *run,
@@ -197,8 +160,10 @@ static void exec_run(struct handler *handler, const struct run_job *job, struct 
     if (!start(h, job, run, ops, &child, out))
         return;
     struct watch_end end;
-    watch_child(&child, job, run, ops, &h->limits, &end);
+    const struct watch_talk talk = {.input = job->payload};
+    watch_child(&child, &talk, job, run, ops, &h->limits, &end);
     conclude(h, job, &end, out);
+    note_usage(&end, &out->usage);
     buf_release(&end.tail);
 }
 

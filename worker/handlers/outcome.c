@@ -40,6 +40,11 @@ void outcome_stop(struct outcome *out, enum run_stop stop, const struct run_job 
     }
 }
 
+void outcome_silent(struct outcome *out, double silence_s)
+{
+    outcome_fail(out, OUTCOME_FAILED, "SilenceTimeout", "no output for %g s", silence_s);
+}
+
 void outcome_release(struct outcome *out)
 {
     buf_release(&out->message);

@@ -43,7 +43,7 @@ static int plugin_open(const struct conf_handler *conf, struct handler **ret, st
         free(h);
         return rc;
     }
-    h->base = (struct handler){&plugin_kind, conf};
+    h->base = (struct handler){.kind = &plugin_kind, .conf = conf};
     *ret = &h->base;
     return 0;
 }

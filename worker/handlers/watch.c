@@ -6,81 +6,120 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "handlers/errlog.h"
 #include "handlers/lines.h"
 
 enum {
-    EVENT_MAX = 1 << 20,     /* bytes of a line of stdout; a longer one is cut */
-    LOG_LINE_MAX = 4096,     /* bytes of a line of stderr, likewise */
-    LOG_TOTAL_MAX = 1 << 20, /* bytes of stderr that one run may put into the log */
-    TAIL_MAX = 8192,         /* bytes of stderr kept for the error message */
-    CHUNK = 32768,           /* bytes per read(2) */
-    TICK_MS = 50,            /* how often to look when a descriptor to wait on is missing */
+    GRACE_MS = 5000,
+    SHUTDOWN_GRACE_MS = 2000,
+    LINE_BYTES_MAX = 1 << 20, /* of a line of stdout; a longer one is cut */
+    CHUNK = 32768,            /* bytes per read(2) */
+    TICK_MS = 50,             /* how often to look when a descriptor to wait on is missing */
+    HANG_UP_MS = 1000,        /* for a warm child that has closed its stdout to exit */
 };
 
 struct watch {
     struct child *child;
+    const struct watch_talk *talk;
     const struct run_job *job;
     struct run *run;
     const struct run_ops *ops;
     const struct watch_limits *limits;
     struct watch_end *end;
 
-    size_t fed; /* bytes of the payload and its newline that stdin has taken */
+    size_t fed; /* bytes of the job and its newline that stdin has taken */
+    bool deaf;  /* stdin takes no more */
     struct lines out;
-    struct lines err;
-    size_t logged;     /* bytes of stderr in the log */
+    struct errlog err;
     bool muted;        /* events are dropped: emit() refused one, or the child has to stop */
     bool stopping;     /* SIGTERM was sent */
+    bool talks_on;     /* said more after its answer */
     int64_t silent_at; /* when the silence has lasted too long */
-    int64_t kill_at;   /* when the grace is over */
+    int64_t kill_at;   /* when the grace is over; CLOCK_NEVER while it has none */
 };
 
-static void note(struct watch *w, int level, const char *text)
+void watch_limits_init(struct watch_limits *l, const struct conf_handler *conf)
 {
-    w->ops->log(w->run, level, slice_of(text));
+    *l = (struct watch_limits){
+        .silence_ms = (int64_t)(conf->silence_timeout_s * 1000),
+        .grace_ms = GRACE_MS,
+        .shutdown_grace_ms = SHUTDOWN_GRACE_MS,
+    };
 }
 
-static void on_event(void *ctx, struct slice line, bool cut)
+static void say(void *ctx, int level, struct slice text)
 {
     struct watch *w = ctx;
+    w->ops->log(w->run, level, text);
+}
+
+static bool is_over(const struct watch *w)
+{
+    return w->end->outcome != WATCH_EXITED;
+}
+
+/* Nothing of the job has been read. (A pipe keeps what nobody has read, also when nobody can any
+ * more.) */
+static bool is_untouched(const struct watch *w)
+{
+    int left = 0;
+    return w->child->in >= 0 && ioctl(w->child->in, FIONREAD, &left) == 0 && (size_t)left == w->fed;
+}
+
+static void on_answer(struct watch *w)
+{
+    /* An answer to a job that lies there unread is one to another job, too late. */
+    w->end->outcome = is_untouched(w) ? WATCH_TOO_EARLY : WATCH_ANSWERED;
+    if (w->stopping) /* it may leave by itself */
+        child_close_pipe(&w->child->in);
+}
+
+static void on_line(void *ctx, struct slice line, bool cut)
+{
+    struct watch *w = ctx;
+    struct slice event = line;
+    if (is_over(w)) {
+        w->talks_on = true;
+        return;
+    }
+    if (w->talk->hear && cut) {
+        w->end->outcome = WATCH_TOO_LONG;
+        return;
+    }
+    switch (w->talk->hear ? w->talk->hear(w->talk->ctx, line, &event) : SAID_EVENT) {
+    case SAID_ANSWER:
+        on_answer(w);
+        return;
+    case SAID_RUBBISH:
+        w->end->outcome = WATCH_RUBBISH;
+        return;
+    case SAID_EVENT:
+        break;
+    }
     if (w->muted)
         return;
     if (cut)
-        note(w, LOG_WARN, "a line of stdout is longer than 1 MiB; the event is cut there");
-    if (w->ops->emit(w->run, line) < 0)
+        say(w, LOG_WARN, slice_of("a line of stdout is longer than 1 MiB; the event is cut there"));
+    if (w->ops->emit(w->run, event) < 0)
         w->muted = true; /* the run should stop; the next look at stop() says why */
-}
-
-static void on_log_line(void *ctx, struct slice line, bool cut)
-{
-    (void)cut; /* the log cuts long lines anyway */
-    struct watch *w = ctx;
-    if (w->logged > LOG_TOTAL_MAX)
-        return;
-    w->logged += line.n + 1;
-    if (w->logged > LOG_TOTAL_MAX)
-        note(w, LOG_WARN, "more than 1 MiB on stderr; the rest of this run is not logged");
-    else
-        w->ops->log(w->run, LOG_INFO, line);
-}
-
-static void keep_tail(struct buf *tail, struct slice bytes)
-{
-    if (bytes.n > TAIL_MAX)
-        bytes = (struct slice){bytes.p + bytes.n - TAIL_MAX, TAIL_MAX};
-    buf_put(tail, bytes);
-    if (tail->n > 2 * TAIL_MAX) /* now and then, not for each line */
-        buf_consume(tail, tail->n - TAIL_MAX);
 }
 
 static void on_output(struct watch *w, int *fd, struct slice bytes)
 {
-    if (fd == &w->child->out) {
-        lines_feed(&w->out, bytes, on_event, w);
-    } else {
-        keep_tail(&w->end->tail, bytes);
-        lines_feed(&w->err, bytes, on_log_line, w);
+    if (fd == &w->child->err) {
+        errlog_feed(&w->err, bytes);
+        return;
     }
+    lines_feed(&w->out, bytes, on_line, w);
+    if (w->talk->hear && w->out.cut && !is_over(w)) /* its end may never come */
+        w->end->outcome = WATCH_TOO_LONG;
+}
+
+static void on_end(struct watch *w, int *fd)
+{
+    child_close_pipe(fd);
+    if (w->talk->hear && fd == &w->child->out && !w->stopping) /* no answer can come any more */
+        w->kill_at = clock_deadline_ms(HANG_UP_MS);
 }
 
 /* Reads once, at most max bytes. Returns how many; closes the pipe at its end. */
@@ -93,12 +132,12 @@ static size_t read_output(struct watch *w, int *fd, size_t max)
         return (size_t)n;
     }
     if (n == 0 || (errno != EAGAIN && errno != EINTR))
-        child_close_pipe(fd);
+        on_end(w, fd);
     return 0;
 }
 
-/* After the exit: all that the child wrote lies in the pipe, so take what lies there now and not
- * what a stranger who holds the other end goes on to write. */
+/* Takes what lies in the pipe now, and not what a stranger who holds the other end goes on to
+ * write: after the exit, all that the child wrote lies there. */
 static void drain(struct watch *w, int *fd)
 {
     int left = 0;
@@ -115,16 +154,17 @@ static void drain(struct watch *w, int *fd)
 /* Hands over as much of the job as the pipe takes. A child need not read it: EPIPE is no error. */
 static void feed(struct watch *w)
 {
-    struct slice payload = w->job->payload;
-    size_t taken = w->fed < payload.n ? w->fed : payload.n;
+    struct slice input = w->talk->input;
+    size_t taken = w->fed < input.n ? w->fed : input.n;
     const struct iovec parts[2] = {
-        {(void *)(uintptr_t)(payload.p + taken), payload.n - taken}, /* writev() only reads it */
+        {(void *)(uintptr_t)(input.p + taken), input.n - taken}, /* writev() only reads it */
         {(char[]){'\n'}, 1},
     };
     ssize_t n = writev(w->child->in, parts, 2);
     if (n > 0)
         w->fed += (size_t)n;
-    if (w->fed > payload.n || (n < 0 && errno != EAGAIN && errno != EINTR))
+    w->deaf = w->fed > input.n || (n < 0 && errno != EAGAIN && errno != EINTR);
+    if (w->deaf && !w->talk->hear)
         child_close_pipe(&w->child->in);
 }
 
@@ -143,13 +183,14 @@ static void tell_to_stop(struct watch *w, enum run_stop why)
 static void enforce(struct watch *w)
 {
     int64_t now = clock_now_ns();
-    if (w->stopping) {
-        if (now >= w->kill_at) {
-            child_signal(w->child, SIGKILL);
-            w->kill_at = CLOCK_NEVER;
-        }
-        return;
+    if (now >= w->kill_at) {
+        child_signal(w->child, SIGKILL);
+        w->kill_at = CLOCK_NEVER;
+        if (!w->stopping)
+            w->end->outcome = WATCH_HUNG_UP;
     }
+    if (w->stopping)
+        return;
     enum run_stop why = w->ops->stop(w->run);
     if (why == RUN_GOES_ON && now >= w->job->deadline_ns)
         why = RUN_TIMEOUT;
@@ -165,7 +206,9 @@ static int64_t earlier(int64_t a, int64_t b)
 
 static int poll_timeout_ms(const struct watch *w, bool blind)
 {
-    int64_t next = w->stopping ? w->kill_at : earlier(w->job->deadline_ns, w->silent_at);
+    int64_t next = w->kill_at;
+    if (!w->stopping)
+        next = earlier(next, earlier(w->job->deadline_ns, w->silent_at));
     return clock_poll_ms(blind ? earlier(next, clock_deadline_ms(TICK_MS)) : next);
 }
 
@@ -174,7 +217,7 @@ static int64_t next_silence(const struct watch *w)
     return clock_deadline_ms(w->limits->silence_ms > 0 ? w->limits->silence_ms : -1);
 }
 
-/* Waits for something to happen and deals with it. False when the child has exited. */
+/* Waits for something to happen and deals with it. False when the watch is over. */
 static bool step(struct watch *w, int stop_fd)
 {
     struct child *c = w->child;
@@ -182,7 +225,7 @@ static bool step(struct watch *w, int stop_fd)
     struct pollfd fds[N] = {
         [EXIT] = {.fd = c->pidfd, .events = POLLIN},
         [STOP] = {.fd = w->stopping ? -1 : stop_fd, .events = POLLIN}, /* stays readable */
-        [IN] = {.fd = c->in, .events = POLLOUT},
+        [IN] = {.fd = w->deaf ? -1 : c->in, .events = POLLOUT},
         [OUT] = {.fd = c->out, .events = POLLIN},
         [ERR] = {.fd = c->err, .events = POLLIN},
     };
@@ -190,45 +233,73 @@ static bool step(struct watch *w, int stop_fd)
     (void)poll(fds, N, poll_timeout_ms(w, blind)); /* without success there are no revents */
     if (fds[IN].revents)
         feed(w);
-    if (fds[OUT].revents)
-        (void)read_output(w, &c->out, CHUNK); /* its end is not the child's */
     if (fds[ERR].revents)
-        (void)read_output(w, &c->err, CHUNK); /* likewise */
+        (void)read_output(w, &c->err, CHUNK); /* its end is not the child's */
+    if (fds[OUT].revents)
+        (void)read_output(w, &c->out, CHUNK); /* likewise */
     if (fds[OUT].revents || fds[ERR].revents)
         w->silent_at = next_silence(w);
+    if (is_over(w) && !w->stopping)
+        return false;
     bool look = fds[EXIT].revents || c->pidfd < 0;
     return !look || !child_exited(c, &w->end->exit);
 }
 
-void watch_child(struct child *child, const struct run_job *job, struct run *run,
-                 const struct run_ops *ops, const struct watch_limits *limits,
+/* The child can have another job: all that it said was about this one. */
+static bool lives_on(const struct watch *w)
+{
+    return w->end->outcome == WATCH_ANSWERED && !w->stopping && !w->talks_on &&
+           w->out.partial.n == 0 && !w->out.cut && w->fed > w->talk->input.n;
+}
+
+static void end_child(struct watch *w)
+{
+    struct child *child = w->child;
+    child_signal(child, SIGKILL); /* and whatever it left behind in its group */
+    child_await_exit(child);
+    drain(w, &child->out);
+    drain(w, &child->err);
+    if (!w->talk->hear)
+        lines_end(&w->out, on_line, w); /* an answer that was broken off is none */
+    else if (w->end->outcome != WATCH_ANSWERED)
+        w->end->untouched = is_untouched(w);
+    child_end(child, &w->end->usage);
+}
+
+void watch_child(struct child *child, const struct watch_talk *talk, const struct run_job *job,
+                 struct run *run, const struct run_ops *ops, const struct watch_limits *limits,
                  struct watch_end *ret)
 {
     *ret = (struct watch_end){.stop = RUN_GOES_ON};
     struct watch w = {
         .child = child,
+        .talk = talk,
         .job = job,
         .run = run,
         .ops = ops,
         .limits = limits,
         .end = ret,
-        .out.max = EVENT_MAX,
-        .err.max = LOG_LINE_MAX,
+        .out.max = LINE_BYTES_MAX,
+        .kill_at = CLOCK_NEVER,
     };
+    errlog_init(&w.err, say, &w);
     w.silent_at = next_silence(&w);
     int stop_fd = ops->stop_fd(run);
+    feed(&w);
     do
         enforce(&w);
     while (step(&w, stop_fd));
 
-    child_signal(child, SIGKILL); /* whatever it left behind in its group */
-    drain(&w, &child->out);
-    drain(&w, &child->err);
-    lines_end(&w.out, on_event, &w);
-    lines_end(&w.err, on_log_line, &w);
-    child_end(child);
-    if (ret->tail.n > TAIL_MAX)
-        buf_consume(&ret->tail, ret->tail.n - TAIL_MAX);
+    ret->lives = lives_on(&w);
+    if (ret->lives)
+        drain(&w, &child->err);
+    else
+        end_child(&w);
+    if (w.talks_on && ret->outcome == WATCH_ANSWERED)
+        say(&w, LOG_WARN, slice_of("more on stdout after the answer; the process is replaced"));
+    errlog_end(&w.err);
+    ret->tail = w.err.tail;
+    w.err.tail = (struct buf){0};
+    errlog_release(&w.err);
     lines_release(&w.out);
-    lines_release(&w.err);
 }
