@@ -331,7 +331,7 @@ START_TEST(max_cpu_ends_a_program)
     fake_exec_open(&x);
     fake_exec_run(&x);
     assert_outcome(&x, OUTCOME_FAILED, "CpuLimit", spins[_i].message);
-    ck_assert_double_ge(x.out.usage.cpu_s, 0.9);
+    ck_assert_double_ge(x.out.usage.cpu_s, 0.5);
     fake_exec_release(&x);
 }
 END_TEST
