@@ -5,7 +5,7 @@
 static const char settings[] =
     "worker: {threads: 4}\n"
     "handlers:\n" TEST_HANDLER "  - {class: child, track: true, exec: [sh, -c, \"trap 'echo told "
-                               ">told; exit 1' TERM; echo >up; "
+    ">told; exit 1' TERM; echo >up; "
     "while :; do sleep 0.05; done\"]}\n"
     "  - {class: deaf, track: true, exec: [sh, -c, \"trap '' TERM; while :; do sleep 0.05; "
     "done\"]}\n";
