@@ -98,12 +98,11 @@ static void check_error(const struct reply *r)
     switch (-rc) {
     case EAGAIN:
         must(all.n > 500 || strstr(text, "LOADING") || strstr(text, "BUSY") ||
-             strstr(text, "MASTERDOWN") || strstr(text, "TRYAGAIN") ||
-             strstr(text, "CLUSTERDOWN") || strstr(text, "UNBLOCKED") ||
-             strstr(text, "max number"));
+             strstr(text, "TRYAGAIN") || strstr(text, "CLUSTERDOWN") || strstr(text, "max number"));
         break;
     case EROFS:
-        must(all.n > 500 || strstr(text, "READONLY"));
+        must(all.n > 500 || strstr(text, "READONLY") || strstr(text, "MASTERDOWN") ||
+             strstr(text, "UNBLOCKED"));
         break;
     case ENOSPC:
         must(all.n > 500 || strstr(text, "OOM") || strstr(text, "MISCONF") ||
@@ -203,9 +202,15 @@ static void check_reading(void)
 static struct store *store;
 
 /* A failure says so in words, and only that of the transport breaks the connection. */
+/* After these the connection takes no more commands: it is gone, or its server is no master. */
+static bool is_over(int rc)
+{
+    return rc == -ENOTCONN || rc == -EROFS;
+}
+
 static void check_rc(const struct redis_conn *c, int rc, const struct err *err)
 {
-    must(rc <= 0 && (rc == -ENOTCONN) == redis_conn_broken(c));
+    must(rc <= 0 && is_over(rc) == redis_conn_broken(c));
     if (rc != 0)
         must_be_sentence(err);
 }
@@ -250,7 +255,7 @@ static void check_claim(bool with_batch)
         fill(&batch);
     int rc = store_claim(store, c, &r, with_batch ? &batch : NULL, &settled, results, &got, &err);
     must(rc <= 0 && (with_batch ? settled <= 0 : settled == 1));
-    must(redis_conn_broken(c) == (rc == -ENOTCONN || settled == -ENOTCONN)); /* either's reply */
+    must(redis_conn_broken(c) == (is_over(rc) || is_over(settled))); /* either's reply */
     if (rc != 0)
         must_be_sentence(&err);
     if (settled == 0)

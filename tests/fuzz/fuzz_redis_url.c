@@ -85,6 +85,13 @@ static void check_shown(const char *url, const struct redis_options *o)
     buf_release(&shown);
 }
 
+static void check_sentinels(const struct redis_options *o)
+{
+    must(o->nsentinels > 0 && o->service[0] && !o->path);
+    for (int i = 0; i < o->nsentinels; i++)
+        must(o->sentinels[i].host[0] && o->sentinels[i].port >= 1 && o->sentinels[i].port <= 65535);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     struct buf url = {0};
@@ -103,9 +110,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct err err = {0};
     int rc = redis_url_parse(buf_str(&url), &o, &storage, &err);
     if (rc == 0) {
-        must(o.path ? o.path[0] == '/' && o.path[1] : o.host[0]);
-        must(o.port >= 1 && o.port <= 65535 && o.db >= 0 && strcmp(o.name, "kept") == 0);
-        check_back(&o);
+        must(o.db >= 0 && strcmp(o.name, "kept") == 0);
+        if (o.sentinels) {
+            check_sentinels(&o);
+        } else {
+            must(o.path ? o.path[0] == '/' && o.path[1] : o.host[0]);
+            must(o.port >= 1 && o.port <= 65535);
+            check_back(&o);
+        }
         check_shown(buf_str(&url), &o);
     } else {
         must(rc == -EINVAL && !storage && !o.host && !o.path);
