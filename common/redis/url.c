@@ -314,7 +314,7 @@ void redis_options_describe(const struct redis_options *o, struct buf *out)
         return;
     }
     buf_printf(out, "%s%s://", o->tls ? "rediss" : "redis", o->sentinels ? "+sentinel" : "");
-    for (int i = 0; i < o->nsentinels; i++) {
+    for (int i = 0; o->sentinels && i < o->nsentinels; i++) {
         if (i > 0)
             buf_putc(out, ',');
         put_address(&o->sentinels[i], out);
