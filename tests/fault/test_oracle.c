@@ -8,8 +8,7 @@
 
 static pid_t start_broken_worker(struct stage *s, int64_t job_ms)
 {
-    struct redis_options to = server_options(&s->server);
-    return broken_worker_start(&to, s->oracle.log, job_ms);
+    return broken_worker_start(s->server.url, s->oracle.log, job_ms);
 }
 
 /* Row 1: killed in the middle of its job. */
@@ -65,12 +64,10 @@ START_TEST(it_catches_a_job_lost_with_a_reply)
     struct proxy proxy;
     stage_open(&s, NULL);
     ck_assert_int_eq(proxy_start(&proxy, s.server.socket, NULL), 0);
-    struct redis_options to = server_options(&s.server);
-    to.path = NULL;
-    to.host = "127.0.0.1";
-    to.port = proxy.port;
+    char url[64];
+    (void)snprintf(url, sizeof url, "redis://127.0.0.1:%d", proxy.port);
     proxy_trap(&proxy, "BRPOP", PROXY_CUT, 0);
-    pid_t pid = broken_worker_start(&to, s.oracle.log, 0);
+    pid_t pid = broken_worker_start(url, s.oracle.log, 0);
     wait_until(DRAIN_MS, proxy_stats(&proxy).trapped == 1);
     ck_assert(oracle_push(&s.oracle, "default", ""));
     wait_until(DRAIN_MS, proxy_stats(&proxy).cuts == 1);

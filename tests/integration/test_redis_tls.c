@@ -217,7 +217,7 @@ START_TEST(through_a_sentinel)
 {
     struct canned canned;
     struct proxy sentinel;
-    char answer[64], url[64];
+    char answer[128], url[64];
     (void)snprintf(answer, sizeof answer, "+PONG\r\n*2\r\n$9\r\nlocalhost\r\n$%zu\r\n%s\r\n",
                    strlen(port), port);
     ck_assert_int_eq(canned_start(&canned, slice_of(answer)), 0);

@@ -164,19 +164,28 @@ static int64_t commands(void)
     return n;
 }
 
-/* What scripts call is counted by the server too, so this is the strict reading. */
+enum { MAX_PER_SECOND = 5 };
+
+static int64_t commands_in(unsigned seconds)
+{
+    int64_t before = commands();
+    (void)sleep(seconds); /* the duration is what is measured */
+    return commands() - before - 1;
+}
+
+/* What scripts call is counted by the server too, so this is the strict reading. On a busy machine
+ * the first connections and scripts come late: it is measured from the first calm second on. */
 START_TEST(idle_worker_is_cheap)
 {
-    enum { SECONDS = 6, MAX_PER_SECOND = 5 };
+    enum { SECONDS = 6 };
     start_server_with(NULL);
     start_worker("handlers:\n" TEST_HANDLER);
     push("default", "{\"class\":\"test\",\"args\":[{}]}");
     wait_processed(1);
     wait_until(HANG_MS, must_int(redis, "HEXISTS %s info", worker.identity) == 1);
     wait_said("connected to Redis");
-    int64_t before = commands();
-    (void)sleep(SECONDS); /* the duration is what is measured */
-    int64_t sent = commands() - before - 1;
+    wait_until(HANG_MS, commands_in(1) <= MAX_PER_SECOND);
+    int64_t sent = commands_in(SECONDS);
     ck_assert_int_gt(sent, 0);
     ck_assert_int_le(sent, SECONDS * MAX_PER_SECOND);
 }

@@ -63,7 +63,7 @@ struct soak {
  * or an error; a reply (may be NULL) is the caller's. */
 bool soak_ask(struct soak *s, struct reply **ret, const char *fmt, ...);
 /* The same for numbers; -1 without an answer. */
-int64_t soak_count(struct soak *s, const char *fmt, ...);
+int64_t soak_count(struct soak *s, const char *fmt, ...) printf_like(2, 3);
 /* A field of INFO as a number; -1 without an answer, 0 when there is none. */
 int64_t soak_info(struct soak *s, const char *section, const char *field);
 

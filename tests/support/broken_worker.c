@@ -1,12 +1,13 @@
 #include "support/broken_worker.h"
 
+#include <check.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
-#include "support/oracle.h"
+#define PROGRAM TEST_BINARY_DIR "/tests/broken-worker"
 
 void broken_worker_note(const char *log, const char *jid, const char *what)
 {
@@ -17,48 +18,14 @@ void broken_worker_note(const char *log, const char *jid, const char *what)
     }
 }
 
-static struct redis_conn *connect_again(struct redis_conn *c, const struct redis_options *to)
+pid_t broken_worker_start(const char *url, const char *log, int64_t job_ms)
 {
-    while (!c || redis_conn_broken(c)) {
-        redis_conn_free(c);
-        c = NULL;
-        if (redis_conn_open(to, &c, NULL) != 0)
-            (void)usleep(1000);
-    }
-    return c;
-}
-
-static _Noreturn void work(const struct redis_options *to, const char *log, int64_t job_ms)
-{
-    struct redis_conn *c = NULL;
-    for (;;) {
-        struct reply *r = NULL;
-        c = connect_again(c, to);
-        if (redis_callf(c, &r, NULL, "BRPOP queue:default 5") != 0)
-            continue;
-        const char *at = strstr(reply_str(reply_at(r, 1)).p, "\"jid\":\"");
-        if (at) {
-            char jid[ORACLE_JID + 1];
-            (void)snprintf(jid, sizeof jid, "%s", at + 7);
-            broken_worker_note(log, jid, "start");
-            (void)usleep((unsigned)job_ms * 1000);
-            broken_worker_note(log, jid, "end");
-        }
-        reply_free(r);
-    }
-}
-
-pid_t broken_worker_start(const struct redis_options *to, const char *log, int64_t job_ms)
-{
-    pid_t self = getpid();
-    pid_t pid = fork();
-    ck_assert_int_ge(pid, 0);
-    if (pid == 0) {
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() == self)
-            work(to, log, job_ms);
-        _exit(1);
-    }
+    char ms[24], parent[24];
+    (void)snprintf(ms, sizeof ms, "%lld", (long long)job_ms);
+    (void)snprintf(parent, sizeof parent, "%ld", (long)getpid());
+    char *const argv[] = {(char *)PROGRAM, (char *)url, (char *)log, ms, parent, NULL};
+    pid_t pid;
+    ck_assert_int_eq(posix_spawn(&pid, PROGRAM, NULL, NULL, argv, environ), 0);
     return pid;
 }
 

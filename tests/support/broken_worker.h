@@ -3,10 +3,8 @@
  * end of the run, the job is nowhere but in its memory. An oracle that does not find that out is
  * none: fault/test_oracle.c and the soak's --broken run it for that.
  *
- * It is a fork of the test that dies with it, connects again whenever it has to, and leaves the
- * same lines in the oracle's log as the test plugin does.
- *
- * Threads: one, and the process must have no other when it forks that could hold a lock.
+ * It is a process (support/broken) that dies with the test, connects again whenever it has to, and
+ * leaves the same lines in the oracle's log as the test plugin does.
  */
 #ifndef SLUICE_TESTS_BROKEN_WORKER_H
 #define SLUICE_TESTS_BROKEN_WORKER_H
@@ -14,10 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "redis/conn.h"
-
 /* Each job takes job_ms. */
-pid_t broken_worker_start(const struct redis_options *to, const char *log, int64_t job_ms);
+pid_t broken_worker_start(const char *url, const char *log, int64_t job_ms);
 /* SIGKILL, and reaps. */
 void broken_worker_kill(pid_t pid);
 
