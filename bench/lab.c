@@ -159,11 +159,20 @@ void lab_worker_stop(pid_t pid)
         lab_fail("the worker did not stop cleanly");
 }
 
+static void wait_processed(struct lab *lab, int jobs)
+{
+    while (lab_int(lab, "GET stat:processed") < jobs)
+        (void)usleep(1000);
+}
+
 struct lab_drain lab_drain(struct lab *lab, const char *yaml, int jobs, const char *klass)
 {
+    enum { FIRST = 10 };
     struct lab_drain r;
     lab_flush(lab);
     pid_t pid = lab_worker(lab, yaml);
+    lab_fill_class(lab, FIRST, klass);
+    wait_processed(lab, FIRST);
     if (kill(pid, SIGTSTP) != 0) /* quiet: it is warm, and claims nothing yet */
         lab_fail("no worker");
     (void)usleep(200000);
@@ -171,12 +180,12 @@ struct lab_drain lab_drain(struct lab *lab, const char *yaml, int jobs, const ch
     double cpu = lab_cpu_s(pid), began = lab_now_s();
     if (kill(pid, SIGCONT) != 0)
         lab_fail("no worker");
-    while (lab_int(lab, "GET stat:processed") < jobs)
-        (void)usleep(1000);
+    wait_processed(lab, FIRST + jobs);
     r.per_s = jobs / (lab_now_s() - began);
     r.cpu_us = (lab_cpu_s(pid) - cpu) * 1e6 / jobs;
     r.rss_kb = lab_rss_kb(pid);
-    if (lab_int(lab, "GET stat:processed") != jobs || lab_int(lab, "EXISTS retry dead") != 0)
+    if (lab_int(lab, "GET stat:processed") != FIRST + jobs ||
+        lab_int(lab, "EXISTS retry dead") != 0)
         lab_fail("the worker ran a job of class %s more than once, or one failed", klass);
     lab_worker_stop(pid);
     return r;

@@ -176,9 +176,9 @@ int main(int argc, char **argv)
         warm[i] = r.per_s;
         cpu[i] = r.cpu_us;
         few[i] = lab_drain(&lab, tight, jobs, "py.echo").per_s;
-        cold[i] = lab_drain(&lab, once, jobs / 200 + 10, "py.echo").per_s;
-        spawns[i] = best_spawners(jobs / 20);
-        trues[i] = lab_drain(&lab, "", jobs / 20, "true").per_s;
+        cold[i] = lab_drain(&lab, once, jobs / 2000 + 10, "py.echo").per_s;
+        spawns[i] = best_spawners(jobs / 50);
+        trues[i] = lab_drain(&lab, "", jobs / 50, "true").per_s;
     }
     lab_close(&lab);
 

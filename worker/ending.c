@@ -1,5 +1,7 @@
 #include "worker/ending.h"
 
+#include "base/clock.h"
+
 static const char *error_class(const struct outcome *out)
 {
     return out->error_class[0] ? out->error_class : "HandlerError";
@@ -71,7 +73,8 @@ static int add_record(const struct run *run, const struct outcome *out, enum end
     record_add(r, "state", "%s", state_of(ending));
     record_add(r, "attempt", "%lld", (long long)run->shown.attempt);
     record_add(r, "finished_at", "%.6f", now);
-    record_add(r, "duration_s", "%.6f", now - run->started_at);
+    record_add(r, "duration_s", "%.6f",
+               (double)(run->ended_ns - run->started_ns) / (double)NS_PER_S);
     add_usage(&out->usage, r);
     if (ending == ENDING_DONE) {
         record_add_slice(r, "result",

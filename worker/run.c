@@ -93,8 +93,9 @@ static int op_stop_fd(struct run *run)
 
 static void op_begin(struct run *run)
 {
+    run->started_ns = clock_now_ns();
     if (run->shown.timeout_ms > 0)
-        run->shown.deadline_ns = clock_deadline_ms(run->shown.timeout_ms);
+        run->shown.deadline_ns = run->started_ns + run->shown.timeout_ms * NS_PER_MS;
 }
 
 static void op_log(struct run *run, int level, struct slice text)

@@ -24,7 +24,7 @@ struct run {
     struct output output;
     struct slot *slot;
     struct tally_entry *tally;
-    int64_t started_ns; /* monotonic, as is the next */
+    int64_t started_ns; /* monotonic, as is the next; later when it had to wait for its turn */
     int64_t ended_ns;
     double started_at; /* Redis' time */
     bool tracked;

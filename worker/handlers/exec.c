@@ -103,12 +103,13 @@ static bool start(const struct exec_handler *h, const struct run_job *job, struc
     return true;
 }
 
-/* At its limit of processor time it dies of SIGXCPU, or of SIGKILL when it does not heed that. */
+/* At its limit of processor time it dies of SIGXCPU, or of SIGKILL when it does not heed that. The
+ * kernel counts ticks for the limit, and exactly for the usage: they differ somewhat. */
 static bool is_out_of_time(const struct exec_handler *h, const struct watch_end *end)
 {
     int max = h->base.conf->max_cpu_s, number = end->exit.si_status;
     return max > 0 && program_was_killed(&end->exit) &&
-           (number == SIGXCPU || (number == SIGKILL && end->usage.cpu_s >= max));
+           (number == SIGXCPU || (number == SIGKILL && end->usage.cpu_s > 0.7 * max));
 }
 
 static void fail_by_exit(const struct exec_handler *h, const struct watch_end *end,
