@@ -1,15 +1,14 @@
 /* sluice-worker: flags, signals, and the life of one worker. */
 #include <getopt.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "conf/conf.h"
 #include "handlers/registry.h"
+#include "worker/heap.h"
 #include "worker/systemd.h"
 #include "worker/worker.h"
 
@@ -155,6 +154,7 @@ static void work(struct worker *w, const sigset_t *signals, const struct conf_fl
             systemd_notify("READY=1\nSTATUS=working");
             worker_check_server(w);
         }
+        heap_tend();
         if (watchdog_ms > 0 && worker_is_alive(w))
             systemd_notify("WATCHDOG=1");
         if (is_stop(number))
@@ -191,21 +191,6 @@ static bool drain(struct worker *w, const sigset_t *signals, double shutdown_tim
     return false;
 }
 
-/* glibc gives the threads eight arenas a processor, and lets the size above which memory goes back
- * to the kernel at once grow with use. Jobs are made by one thread and freed by another, so each
- * arena fills with the leavings of all sizes: a worker that is flat otherwise grows for hours. An
- * arena a processor costs nothing that bench-drain could measure. Whoever sets it in the
- * environment means it. */
-static void keep_memory_flat(void)
-{
-    enum { LARGE = 256 * 1024 };
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    if (getenv("MALLOC_ARENA_MAX") || getenv("GLIBC_TUNABLES"))
-        return;
-    (void)mallopt(M_ARENA_MAX, processors > 2 ? (int)processors : 2); /* refused: as it was */
-    (void)mallopt(M_MMAP_THRESHOLD, LARGE);                           /* likewise */
-}
-
 int main(int argc, char **argv)
 {
     struct options options = {0};
@@ -229,7 +214,7 @@ int main(int argc, char **argv)
         return code;
     }
 
-    keep_memory_flat();
+    heap_setup();
     block_signals(&signals);
     double shutdown_timeout = conf->shutdown_timeout;
     rc = worker_new(conf, &w, &err);
