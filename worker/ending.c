@@ -19,6 +19,8 @@ static enum ending decide(const struct run *run, const struct outcome *out, doub
     int64_t handler_retry = run->handler ? run->handler->conf->retry : -1;
     switch (envelope_fate(&run->envelope, handler_retry, now, ret_delay_s)) {
     case JOB_FATE_RETRY:
+        if (out->retry_after_s > 0)
+            *ret_delay_s = out->retry_after_s;
         return ENDING_RETRY;
     case JOB_FATE_DEAD:
         return ENDING_DEAD;

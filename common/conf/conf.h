@@ -47,7 +47,7 @@ struct conf_env {
     char *value;
 };
 
-enum conf_handler_kind { CONF_PLUGIN, CONF_EXEC, CONF_PROCESS };
+enum conf_handler_kind { CONF_PLUGIN, CONF_EXEC, CONF_PROCESS, CONF_HTTP };
 
 struct conf_handler {
     const char *file; /* where it was written, for errors; the conf's */
@@ -55,6 +55,7 @@ struct conf_handler {
     char *klass; /* exact or glob */
     enum conf_handler_kind kind;
     char *plugin;             /* CONF_PLUGIN: path of the shared object */
+    char *url;                /* CONF_HTTP: where jobs are posted */
     char **argv;              /* the others: NULL-terminated, argv[0] the program */
     double timeout_s;         /* 0 = none */
     double silence_timeout_s; /* 0 = none */
@@ -70,6 +71,8 @@ struct conf_handler {
     int processes;     /* CONF_PROCESS: 0 = one per processor */
     int max_jobs;      /* CONF_PROCESS: then a process is replaced */
     int max_rss_mb;    /* CONF_PROCESS: likewise */
+    char *secret_file; /* CONF_HTTP: path of what requests are signed with, or NULL */
+    char *tls_ca;      /* CONF_HTTP: trusted certificates, NULL = the system's */
 };
 
 struct conf {

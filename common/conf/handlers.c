@@ -9,7 +9,7 @@
 
 #define AT(member) offsetof(struct conf_handler, member)
 
-enum { WEEK = 7 * 24 * 60 * 60, PATH_BYTES_MAX = 4096, ENV_MAX = 256 };
+enum { WEEK = 7 * 24 * 60 * 60, PATH_BYTES_MAX = 4096, URL_BYTES_MAX = 2048, ENV_MAX = 256 };
 enum { MANY_MAX = 1000000, MEGABYTES_MAX = 1 << 20 };
 
 /* The kinds a key means something to, as bits. */
@@ -17,8 +17,9 @@ enum {
     PLUGIN = 1 << CONF_PLUGIN,
     EXEC = 1 << CONF_EXEC,
     PROCESS = 1 << CONF_PROCESS,
+    HTTP = 1 << CONF_HTTP,
     PROGRAMS = EXEC | PROCESS,
-    ALL = PLUGIN | PROGRAMS,
+    ALL = PLUGIN | PROGRAMS | HTTP,
 };
 
 static const struct {
@@ -28,9 +29,10 @@ static const struct {
     [CONF_PLUGIN] = {"plugin", "a"},
     [CONF_EXEC] = {"exec", "an"},
     [CONF_PROCESS] = {"process", "a"},
+    [CONF_HTTP] = {"http", "an"},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
-#define KIND_NAMES "plugin, exec and process"
+#define KIND_NAMES "plugin, exec, process and http"
 
 static const struct {
     struct field field;
@@ -38,6 +40,7 @@ static const struct {
 } keys[] = {
     {{.name = "class", VALUE_TEXT, AT(klass), 1, 256, NULL}, ALL},
     {{.name = "plugin", VALUE_TEXT, AT(plugin), 1, PATH_BYTES_MAX, NULL}, PLUGIN},
+    {{.name = "http", VALUE_TEXT, AT(url), 1, URL_BYTES_MAX, NULL}, HTTP},
     {{.name = "timeout", VALUE_SECONDS, AT(timeout_s), 0, WEEK, NULL}, ALL},
     {{.name = "silence_timeout", VALUE_SECONDS, AT(silence_timeout_s), 0, WEEK, NULL}, ALL},
     {{.name = "retry", VALUE_RETRY, AT(retry), 0, 1000, NULL}, ALL},
@@ -50,23 +53,17 @@ static const struct {
     {{.name = "processes", VALUE_INT, AT(processes), 1, 1000, NULL}, PROCESS},
     {{.name = "max_jobs", VALUE_INT, AT(max_jobs), 0, MANY_MAX, NULL}, PROCESS},
     {{.name = "max_rss", VALUE_INT, AT(max_rss_mb), 0, MEGABYTES_MAX, NULL}, PROCESS},
+    {{.name = "secret_file", VALUE_TEXT, AT(secret_file), 1, PATH_BYTES_MAX, NULL}, HTTP},
+    {{.name = "tls_ca", VALUE_TEXT, AT(tls_ca), 1, PATH_BYTES_MAX, NULL}, HTTP},
 };
 
 enum { KEYS = sizeof keys / sizeof *keys };
 enum { SEEN_EXEC = KEYS, SEEN_PROCESS, SEEN_ENV, SEEN };
 
 static const char known_keys[] =
-    "class, plugin, exec, process, timeout, silence_timeout, retry, track, stream, "
-    "max_concurrency, workdir, env, max_cpu, max_memory, processes, max_jobs, max_rss";
-
-static const char *const later_kinds[] = {"http", NULL};
-
-static bool is_one_of(const char *const *words, const char *word)
-{
-    while (*words && strcmp(*words, word) != 0)
-        words++;
-    return *words;
-}
+    "class, plugin, exec, process, http, timeout, silence_timeout, retry, track, stream, "
+    "max_concurrency, workdir, env, max_cpu, max_memory, processes, max_jobs, max_rss, "
+    "secret_file, tls_ca";
 
 /* One more element, zeroed; NULL without memory. Capacities are powers of two. */
 static void *grow(void *array, int n, size_t size)
@@ -179,10 +176,6 @@ static int read_env(struct cursor *c, struct conf_handler *h, struct err *err)
 
 static int unknown_key(const struct cursor *c, const struct key *key, struct err *err)
 {
-    if (is_one_of(later_kinds, key->text))
-        return cursor_fail(c, key->line, err,
-                           "%s handlers are not available in this version, must be one of %s",
-                           key->text, KIND_NAMES);
     return cursor_fail(c, key->line, err, "unknown key \"%.60s\" in a handler, must be one of %s",
                        key->text, known_keys);
 }
@@ -231,17 +224,25 @@ static int check(const struct cursor *c, struct conf_handler *h, const int line[
 {
     if (!h->klass)
         return cursor_fail(c, h->line, err, "a handler without class, must have one");
-    const char *program = line[SEEN_EXEC] ? "exec" : "process";
-    if (!h->plugin && !h->argv)
+    const bool has[] = {[CONF_PLUGIN] = h->plugin,
+                        [CONF_EXEC] = line[SEEN_EXEC],
+                        [CONF_PROCESS] = line[SEEN_PROCESS],
+                        [CONF_HTTP] = h->url};
+    int first = KINDS;
+    for (int k = KINDS - 1; k >= 0; k--) {
+        if (has[k] && first < KINDS)
+            return cursor_fail(
+                c, h->line, err,
+                "handler \"%.60s\" has %s and %s, must have exactly one of " KIND_NAMES, h->klass,
+                kinds[k].name, kinds[first].name);
+        if (has[k])
+            first = k;
+    }
+    if (first == KINDS)
         return cursor_fail(c, h->line, err,
                            "handler \"%.60s\" has no kind, must have exactly one of " KIND_NAMES,
                            h->klass);
-    if (h->plugin && h->argv)
-        return cursor_fail(
-            c, h->line, err,
-            "handler \"%.60s\" has plugin and %s, must have exactly one of " KIND_NAMES, h->klass,
-            program);
-    h->kind = h->plugin ? CONF_PLUGIN : line[SEEN_EXEC] ? CONF_EXEC : CONF_PROCESS;
+    h->kind = (enum conf_handler_kind)first;
     for (int i = 0; i < KEYS; i++)
         if (line[i] && !(keys[i].kinds & 1U << h->kind))
             return misplaced(c, h, keys[i].field.name, keys[i].kinds, err);

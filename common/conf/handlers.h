@@ -2,10 +2,9 @@
  * The `handlers:` list of the settings file.
  *
  * Each entry is a mapping with a `class` (exact or a glob) and exactly one key that says of which
- * kind it is: `plugin` (a path), `exec` or `process` (lists: program and arguments, no shell). Its
- * scalars have a field table, like the rows of table.c, which also says to which kinds a key means
- * something; the lists and `env` are read by hand. What the contract plans for later versions is
- * refused in words that say so, and not as a typing error.
+ * kind it is: `plugin` (a path), `exec` or `process` (lists: program and arguments, no shell) or
+ * `http` (an address). Its scalars have a field table, like the rows of table.c, which also says to
+ * which kinds a key means something; the lists and `env` are read by hand.
  *
  * Threads: none. Ownership: everything belongs to the conf.
  * Errors: -EINVAL with "FILE:LINE: …"; -ENOMEM.

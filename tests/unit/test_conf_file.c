@@ -151,9 +151,11 @@ START_TEST(worker_yaml_examples_load)
     }
     struct conf *c = accept_yaml(buf_str(&yaml));
     ck_assert_str_eq(c->redis_password, "secret");
-    ck_assert_int_eq(c->nhandlers, 2);
+    ck_assert_int_eq(c->nhandlers, 4);
     ck_assert_str_eq(c->handlers[0].plugin, "lib/checksum.so");
     ck_assert_str_eq(c->handlers[1].argv[1], "--fast");
+    ck_assert_int_eq(c->handlers[2].processes, 4);
+    ck_assert_str_eq(c->handlers[3].url, "https://example.com/jobs");
     conf_unref(c);
     buf_release(&yaml);
     free(file);

@@ -2,9 +2,10 @@
 #include "test_conf.h"
 
 #define KEYS                                                                                       \
-    "class, plugin, exec, process, timeout, silence_timeout, retry, track, stream, "               \
-    "max_concurrency, workdir, env, max_cpu, max_memory, processes, max_jobs, max_rss"
-#define KINDS "must have exactly one of plugin, exec and process"
+    "class, plugin, exec, process, http, timeout, silence_timeout, retry, track, stream, "         \
+    "max_concurrency, workdir, env, max_cpu, max_memory, processes, max_jobs, max_rss, "           \
+    "secret_file, tls_ca"
+#define KINDS "must have exactly one of plugin, exec, process and http"
 
 START_TEST(all_keys)
 {
@@ -164,9 +165,12 @@ static const struct {
     {"handlers:\n  - class: a\n    exec: [e]\n    exec: [f]\n",
      "conf.yaml:4: exec is given twice, first on line 3"},
 
-    {"handlers:\n  - {class: a,\n     http: \"http://user:hunter2@h\"}\n",
-     "conf.yaml:3: http handlers are not available in this version, must be one of plugin, exec "
-     "and process"},
+    {"handlers: [{class: a, http: u, plugin: p}]",
+     "conf.yaml:1: handler \"a\" has plugin and http, " KINDS},
+    {"handlers: [{class: a, http: u, env: {A: b}}]",
+     "conf.yaml:1: handler \"a\" has env, which an http cannot have, only exec and process"},
+    {"handlers: [{class: a, exec: [e], secret_file: f}]",
+     "conf.yaml:1: handler \"a\" has secret_file, which an exec cannot have, only http"},
 
     {"handlers: [{class: a, process: [a], processes: 0}]",
      "conf.yaml:1: processes is \"0\", must be a whole number from 1 to 1000"},

@@ -1,5 +1,5 @@
 /*
- * Handlers: what a job's class leads to. One interface, many kinds (plugin, exec, process; later
+ * Handlers: what a job's class leads to. One interface, many kinds (plugin, exec, process,
  * http), so that the runner knows none of them.
  *
  * A handler is opened once from its settings and then runs any number of jobs at once, each on
@@ -39,6 +39,7 @@ struct outcome {
     struct buf message;   /* the error in words, may hold any bytes; cut and scrubbed later */
     struct buf result;    /* one JSON value, or empty */
     struct outcome_usage usage;
+    double retry_after_s; /* when the failed wants its next attempt; 0: the usual back-off */
 };
 
 /* Why a run should end; also what its failure is recorded as. */
@@ -119,5 +120,6 @@ void outcome_release(struct outcome *out);
 extern const struct handler_kind plugin_kind;
 extern const struct handler_kind exec_kind;
 extern const struct handler_kind process_kind;
+extern const struct handler_kind http_kind;
 
 #endif

@@ -9,13 +9,13 @@
  */
 #include "handlers/process.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "handlers/answer.h"
 #include "handlers/errlog.h"
+#include "handlers/job_text.h"
 #include "handlers/program.h"
 
 static int process_open(const struct conf_handler *conf, struct handler **ret, struct err *err)
@@ -53,22 +53,6 @@ static void process_close(struct handler *handler)
     process_pool_free(h->pool);
     environment_release(&h->environment);
     free(h);
-}
-
-/* The job as one line, with the attempt as its last member. White space that breaks lines is legal
- * between tokens only, so that a space may stand in its place. */
-static int put_job(struct buf *out, const struct run_job *job)
-{
-    struct slice payload = job->payload;
-    while (payload.n > 0 && payload.p[payload.n - 1] != '}')
-        payload.n--;
-    if (payload.n > 0)
-        payload.n--;
-    buf_put(out, payload);
-    for (char *p = out->p, *end = p + out->n; p && (p = memchr(p, '\n', (size_t)(end - p)));)
-        *p++ = ' ';
-    buf_printf(out, ",\"attempt\":%" PRId64 "}", job->attempt);
-    return buf_error(out);
 }
 
 static enum watch_said hear(void *ctx, struct slice line, struct slice *ret_event)
@@ -164,7 +148,7 @@ static void process_run(struct handler *handler, const struct run_job *job, stru
     struct buf line = {0};
     int64_t since_ns = clock_now_ns();
     bool begun = false;
-    if (put_job(&line, job) < 0)
+    if (job_text_put(&line, job) < 0)
         outcome_fail(out, OUTCOME_FAILED, "OutOfMemory", "no memory for a job of %zu bytes",
                      job->payload.n);
     else

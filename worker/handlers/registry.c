@@ -23,6 +23,8 @@ static const struct handler_kind *kind_of(const struct conf_handler *conf)
         return &exec_kind;
     case CONF_PROCESS:
         return &process_kind;
+    case CONF_HTTP:
+        return &http_kind;
     }
     return NULL;
 }

@@ -1,0 +1,158 @@
+#include "support/webhook.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "support/support.h"
+
+/* False when it is time to stop. */
+static bool wait_for(const struct webhook *w, int fd)
+{
+    struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = w->stop[0], .events = POLLIN}};
+    while (poll(p, 2, -1) < 0 && errno == EINTR)
+        ;
+    return p[1].revents == 0;
+}
+
+static bool is_whole(struct buf *request)
+{
+    const char *text = buf_str(request), *end = strstr(text, "\r\n\r\n");
+    const char *length = strcasestr(text, "\r\ncontent-length:");
+    if (!end)
+        return false;
+    size_t body =
+        length && length < end ? strtoul(length + strlen("\r\ncontent-length:"), NULL, 10) : 0;
+    return request->n >= (size_t)(end - text) + 4 + body;
+}
+
+static bool read_request(const struct webhook *w, int fd, struct buf *ret)
+{
+    char bytes[65536];
+    ssize_t n;
+    buf_clear(ret);
+    while (!is_whole(ret)) {
+        if (!wait_for(w, fd) || (n = recv(fd, bytes, sizeof bytes, 0)) <= 0)
+            return false;
+        buf_put(ret, (struct slice){bytes, (size_t)n});
+    }
+    return true;
+}
+
+/* False when the connection is over. */
+static bool serve_one(struct webhook *w, int fd)
+{
+    struct buf request = {0}, answer = {0};
+    bool whole = read_request(w, fd, &request), cut = false;
+    if (whole) {
+        mutex_lock(&w->mutex);
+        buf_put(&answer, buf_slice(&w->answer));
+        cut = w->cut;
+        buf_clear(&w->request);
+        buf_put(&w->request, buf_slice(&request));
+        w->requests++;
+        mutex_unlock(&w->mutex);
+    }
+    size_t sent = 0;
+    ssize_t n;
+    while (sent < answer.n && (n = send(fd, answer.p + sent, answer.n - sent, MSG_NOSIGNAL)) > 0)
+        sent += (size_t)n;
+    buf_release(&request);
+    buf_release(&answer);
+    return whole && !cut;
+}
+
+static void *serve(void *arg)
+{
+    struct webhook *w = arg;
+    while (wait_for(w, w->listener)) {
+        int fd = accept4(w->listener, NULL, NULL, SOCK_CLOEXEC);
+        if (fd < 0)
+            continue;
+        mutex_lock(&w->mutex);
+        w->connections++;
+        mutex_unlock(&w->mutex);
+        while (serve_one(w, fd))
+            ;
+        (void)close(fd);
+    }
+    return NULL;
+}
+
+void webhook_start(struct webhook *w)
+{
+    *w = (struct webhook){.port = 0};
+    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t n = sizeof addr;
+    mutex_init(&w->mutex);
+    w->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_ge(w->listener, 0);
+    ck_assert_int_eq(bind(w->listener, (struct sockaddr *)&addr, sizeof addr), 0);
+    ck_assert_int_eq(listen(w->listener, 64), 0);
+    ck_assert_int_eq(getsockname(w->listener, (struct sockaddr *)&addr, &n), 0);
+    ck_assert_int_eq(pipe2(w->stop, O_CLOEXEC), 0);
+    w->port = ntohs(addr.sin_port);
+    (void)snprintf(w->url, sizeof w->url, "http://127.0.0.1:%d/jobs", w->port);
+    ck_assert_int_eq(thread_start(&w->thread, "webhook", serve, w), 0);
+}
+
+void webhook_stop(struct webhook *w)
+{
+    (void)close(w->stop[1]); /* readable for poll() from now on */
+    thread_join(&w->thread);
+    (void)close(w->stop[0]);
+    (void)close(w->listener);
+    buf_release(&w->answer);
+    buf_release(&w->request);
+    mutex_release(&w->mutex);
+}
+
+static void set_answer(struct webhook *w, const char *text, bool cut)
+{
+    mutex_lock(&w->mutex);
+    buf_clear(&w->answer);
+    buf_puts(&w->answer, text);
+    w->cut = cut;
+    mutex_unlock(&w->mutex);
+}
+
+void webhook_answers(struct webhook *w, const char *text)
+{
+    set_answer(w, text, false);
+}
+
+void webhook_cuts_after(struct webhook *w, const char *text)
+{
+    set_answer(w, text, true);
+}
+
+int webhook_requests(struct webhook *w)
+{
+    mutex_lock(&w->mutex);
+    int n = w->requests;
+    mutex_unlock(&w->mutex);
+    return n;
+}
+
+int webhook_connections(struct webhook *w)
+{
+    mutex_lock(&w->mutex);
+    int n = w->connections;
+    mutex_unlock(&w->mutex);
+    return n;
+}
+
+struct buf webhook_request(struct webhook *w)
+{
+    struct buf copy = {0};
+    mutex_lock(&w->mutex);
+    buf_put(&copy, buf_slice(&w->request));
+    mutex_unlock(&w->mutex);
+    return copy;
+}
