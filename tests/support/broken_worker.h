@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Each job takes job_ms. */
+/* Each job takes job_ms. Returns when it has begun, connected or not. */
 pid_t broken_worker_start(const char *url, const char *log, int64_t job_ms);
 /* SIGKILL, and reaps. */
 void broken_worker_kill(pid_t pid);

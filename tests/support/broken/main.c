@@ -54,5 +54,6 @@ int main(int argc, char **argv)
     if (argc != 5 || getppid() != (pid_t)strtol(argv[4], NULL, 10) || /* it died meanwhile */
         redis_url_parse(argv[1], &to, &storage, NULL) != 0)
         return 1;
+    (void)close(STDOUT_FILENO); /* who started us waits for that */
     work(&to, argv[2], strtoll(argv[3], NULL, 10));
 }
