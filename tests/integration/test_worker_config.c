@@ -46,7 +46,7 @@ static const struct refusal {
      ":1: worker.queues: \"b c\" is no queue name, must be 1 to 256 printable bytes without space, "
      "comma, colon or quote\n"},
     {"handlers:\n  - {class: x}\n",
-     ":2: handler \"x\" has no kind, must have exactly one of plugin, exec and process\n"},
+     ":2: handler \"x\" has no kind, must have exactly one of plugin, exec, process and http\n"},
     {"handlers:\n  - {class: x, plugin: /nowhere/at/all.so}\n",
      ":2: /nowhere/at/all.so: cannot open shared object file: No such file or directory\n"},
     {"handlers:\n  - {class: x, plugin: \"" TEST_BINARY_DIR "/tests/bad_abi.so\"}\n",

@@ -61,7 +61,8 @@ END_TEST
 START_TEST(a_daemon_that_holds_the_pipe_does_not_hold_the_run)
 {
     struct fake_exec x;
-    fake_exec(&x, "setsid sh -c 'echo $$; exec sleep 60' & sleep 0.2; exit 0");
+    fake_exec(&x, "f=$(mktemp); setsid sh -c 'echo $$; echo >\"$1\"; exec sleep 60' sh \"$f\" & "
+                  "until [ -s \"$f\" ]; do sleep 0.02; done; rm \"$f\"; exit 0");
     assert_done(&x);
     ck_assert_int_lt(x.ms, FOREVER_MS);
     long pid = strtol(buf_str(&x.run.events), NULL, 10);
