@@ -201,13 +201,13 @@ static void check_reading(void)
 
 static struct store *store;
 
-/* A failure says so in words, and only that of the transport breaks the connection. */
 /* After these the connection takes no more commands: it is gone, or its server is no master. */
 static bool is_over(int rc)
 {
     return rc == -ENOTCONN || rc == -EROFS;
 }
 
+/* A failure says so in words, and none but those breaks the connection. */
 static void check_rc(const struct redis_conn *c, int rc, const struct err *err)
 {
     must(rc <= 0 && is_over(rc) == redis_conn_broken(c));

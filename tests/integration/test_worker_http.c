@@ -6,10 +6,19 @@
 
 static struct webhook webhook;
 
+static void start_webhook(void)
+{
+    webhook_start(&webhook);
+}
+
+static void stop_webhook(void)
+{
+    webhook_stop(&webhook);
+}
+
 static void start_with(const char *answer, const char *more)
 {
     char settings[512];
-    webhook_start(&webhook);
     webhook_answers(&webhook, answer);
     (void)snprintf(settings, sizeof settings,
                    "worker: {threads: 4, shutdown_timeout: 1}\n"
@@ -39,8 +48,6 @@ START_TEST(an_answer_is_the_result)
     struct buf request = webhook_request(&webhook);
     ck_assert_ptr_nonnull(strstr(buf_str(&request), "\"args\":[1.10]"));
     buf_release(&request);
-    stop_worker();
-    webhook_stop(&webhook);
 }
 END_TEST
 
@@ -58,8 +65,6 @@ START_TEST(a_streamed_answer_is_seen_while_it_comes)
     ck_assert(answers_with(redis, "{\"type\":\"status\",\"status\":\"stopped\"}",
                            "LINDEX sluice:stream:s -1"));
     ck_assert_int_eq(must_int(redis, "EXISTS retry dead"), 0);
-    stop_worker();
-    webhook_stop(&webhook);
 }
 END_TEST
 
@@ -71,8 +76,6 @@ START_TEST(retry_after_is_obeyed)
     ck_assert(field_is("r", "error_class", "HttpStatus"));
     ck_assert_int_eq(must_int(redis, "ZCOUNT retry -inf %lld", (long long)time(NULL) + 4000), 0);
     ck_assert_int_eq(must_int(redis, "ZCOUNT retry -inf %lld", (long long)time(NULL) + 5001), 1);
-    stop_worker();
-    webhook_stop(&webhook);
 }
 END_TEST
 
@@ -83,8 +86,6 @@ START_TEST(a_service_that_refuses_makes_it_dead)
     wait_until(HANG_MS, must_int(redis, "ZCARD dead") == 1);
     ck_assert(field_is("d", "error", "HTTP 410: lost"));
     ck_assert_int_eq(must_int(redis, "EXISTS retry"), 0);
-    stop_worker();
-    webhook_stop(&webhook);
 }
 END_TEST
 
@@ -97,21 +98,18 @@ START_TEST(a_stop_gives_it_back)
     stop_worker();
     ck_assert_int_eq(must_int(redis, "LLEN queue:default"), 1);
     ck_assert_int_eq(must_int(redis, "EXISTS retry dead"), 0);
-    webhook_stop(&webhook);
 }
 END_TEST
 
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("worker and http handlers");
-    TCase *tc = tcase_create("http");
-    tcase_add_checked_fixture(tc, set_up, tear_down);
-    tcase_set_timeout(tc, TEST_TIMEOUT_S);
+    TCase *tc = new_case(suite, "http");
+    tcase_add_checked_fixture(tc, start_webhook, stop_webhook);
     tcase_add_test(tc, an_answer_is_the_result);
     tcase_add_test(tc, a_streamed_answer_is_seen_while_it_comes);
     tcase_add_test(tc, retry_after_is_obeyed);
     tcase_add_test(tc, a_service_that_refuses_makes_it_dead);
     tcase_add_test(tc, a_stop_gives_it_back);
-    suite_add_tcase(suite, tc);
     return suite;
 }

@@ -11,14 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* Waits for fd; false when it is time to stop. */
-static bool wait_for(const struct canned *c, int fd)
-{
-    struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = c->stop[0], .events = POLLIN}};
-    while (poll(p, 2, -1) < 0 && errno == EINTR)
-        ;
-    return p[1].revents == 0;
-}
+#include "support/wait_fd.h"
 
 /* Until the client has read all that was sent; false when it is time to stop. */
 static bool wait_until_read(const struct canned *c, int fd)
@@ -41,11 +34,11 @@ static bool answer(const struct canned *c, int fd)
 static void *serve(void *arg)
 {
     struct canned *c = arg;
-    while (wait_for(c, c->listener)) {
+    while (wait_readable(c->listener, c->stop[0])) {
         int fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC);
         char request[4096];
         bool answered = false;
-        while (fd >= 0 && wait_for(c, fd) && recv(fd, request, sizeof request, 0) > 0)
+        while (fd >= 0 && wait_readable(fd, c->stop[0]) && recv(fd, request, sizeof request, 0) > 0)
             if (!answered)
                 answered = answer(c, fd);
         if (fd >= 0)

@@ -11,15 +11,7 @@
 #include <unistd.h>
 
 #include "support/support.h"
-
-/* False when it is time to stop. */
-static bool wait_for(const struct webhook *w, int fd)
-{
-    struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = w->stop[0], .events = POLLIN}};
-    while (poll(p, 2, -1) < 0 && errno == EINTR)
-        ;
-    return p[1].revents == 0;
-}
+#include "support/wait_fd.h"
 
 static bool is_whole(struct buf *request)
 {
@@ -38,7 +30,7 @@ static bool read_request(const struct webhook *w, int fd, struct buf *ret)
     ssize_t n;
     buf_clear(ret);
     while (!is_whole(ret)) {
-        if (!wait_for(w, fd) || (n = recv(fd, bytes, sizeof bytes, 0)) <= 0)
+        if (!wait_readable(fd, w->stop[0]) || (n = recv(fd, bytes, sizeof bytes, 0)) <= 0)
             return false;
         buf_put(ret, (struct slice){bytes, (size_t)n});
     }
@@ -71,7 +63,7 @@ static bool serve_one(struct webhook *w, int fd)
 static void *serve(void *arg)
 {
     struct webhook *w = arg;
-    while (wait_for(w, w->listener)) {
+    while (wait_readable(w->listener, w->stop[0])) {
         int fd = accept4(w->listener, NULL, NULL, SOCK_CLOEXEC);
         if (fd < 0)
             continue;

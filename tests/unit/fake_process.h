@@ -85,9 +85,7 @@ static inline void fake_process(struct fake_process *x, const char *script)
 static inline void assert_outcome(const struct fake_process *x, enum outcome_kind kind,
                                   const char *error_class, const char *message)
 {
-    ck_assert_str_eq(buf_str(&x->out.message), message);
-    ck_assert_str_eq(x->out.error_class, error_class);
-    ck_assert_int_eq(x->out.kind, kind);
+    assert_outcome_is(&x->out, kind, error_class, message);
 }
 
 static inline void assert_done(const struct fake_process *x, const char *result)

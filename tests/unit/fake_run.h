@@ -104,6 +104,14 @@ static const struct run_ops fake_ops = {
     .log = fake_log,
 };
 
+static inline void assert_outcome_is(const struct outcome *out, enum outcome_kind kind,
+                                     const char *error_class, const char *message)
+{
+    ck_assert_str_eq(buf_str(&out->message), message);
+    ck_assert_str_eq(out->error_class, error_class);
+    ck_assert_int_eq(out->kind, kind);
+}
+
 /* A job with these args; the payload has them too. */
 #define FAKE_JOB(text)                                                                             \
     {                                                                                              \

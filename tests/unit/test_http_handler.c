@@ -64,9 +64,7 @@ static void run_against(const char *answer)
 
 static void assert_outcome(enum outcome_kind kind, const char *error_class, const char *message)
 {
-    ck_assert_str_eq(buf_str(&out.message), message);
-    ck_assert_str_eq(out.error_class, error_class);
-    ck_assert_int_eq(out.kind, kind);
+    assert_outcome_is(&out, kind, error_class, message);
 }
 
 static void assert_done(const char *result)

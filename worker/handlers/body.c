@@ -21,7 +21,7 @@ void body_init(struct body *b, enum body_kind kind, size_t max,
                int (*each)(void *ctx, struct slice text), void *ctx)
 {
     *b = (struct body){
-        .kind = kind, .max = max, .each = each, .ctx = ctx, .lines.max = BODY_EVENT_MAX};
+        .kind = kind, .max = max, .each = each, .ctx = ctx, .lines.max = HANDLER_EVENT_MAX};
 }
 
 static void deliver(struct body *b, struct slice text)
@@ -53,7 +53,7 @@ static void add_data(struct body *b, struct slice value)
     if (b->has_data)
         buf_putc(&b->text, '\n');
     b->has_data = true;
-    size_t room = BODY_EVENT_MAX > b->text.n ? BODY_EVENT_MAX - b->text.n : 0;
+    size_t room = HANDLER_EVENT_MAX > b->text.n ? HANDLER_EVENT_MAX - b->text.n : 0;
     buf_put(&b->text, (struct slice){value.p, value.n < room ? value.n : room});
 }
 

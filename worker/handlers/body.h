@@ -6,8 +6,9 @@
  *                          other fields and messages without data are passed over
  *   anything else          kept, up to a cap
  *
- * An event longer than BODY_EVENT_MAX is delivered as its first bytes, like the lines of programs.
- * Source: https://html.spec.whatwg.org/multipage/server-sent-events.html (parsing), ndjson-spec.
+ * An event longer than HANDLER_EVENT_MAX is delivered as its first bytes, like the lines of
+ * programs. Source: https://html.spec.whatwg.org/multipage/server-sent-events.html (parsing),
+ * ndjson-spec.
  *
  * Threads: none. Ownership: embedded; body_release(). Errors: what the sink says ends the body.
  */
@@ -18,9 +19,8 @@
 
 #include "base/buf.h"
 #include "base/slice.h"
+#include "handlers/handler.h"
 #include "handlers/lines.h"
-
-enum { BODY_EVENT_MAX = 1 << 20 };
 
 enum body_kind { BODY_TEXT, BODY_LINES, BODY_MESSAGES };
 

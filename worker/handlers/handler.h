@@ -20,6 +20,9 @@
 #include "base/slice.h"
 #include "conf/conf.h"
 
+/* Bounds of every kind of handler, in bytes. */
+enum { HANDLER_RESULT_MAX = 1 << 20, HANDLER_EVENT_MAX = 1 << 20 };
+
 enum outcome_kind {
     OUTCOME_DONE,
     OUTCOME_FAILED, /* retried */

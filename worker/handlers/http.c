@@ -2,9 +2,9 @@
  * Http handlers: each job is posted to a service.
  *
  *   request   POST, the job as JSON with its attempt; signed when there is a secret
- *   answer    2xx done, its body the result; 409, 410 and 422 dead; the rest failed. 429 and 503
- * say with Retry-After when to come again. A body of lines or of server-sent events streams live,
- * and there is no result then.
+ *   answer    2xx done, its body the result; 409, 410 and 422 dead; the rest failed
+ *   again     429 and 503 say with Retry-After when to come again
+ *   events    a body of lines or of server-sent events streams live; there is no result then
  *
  * Clients are kept on a stack: the one that was used last has the connection that is most likely
  * alive, and there are never more than jobs were under way at once.
@@ -26,8 +26,7 @@
 
 enum {
     CONNECT_MS = 10000,
-    RESULT_MAX = 1 << 20, /* bytes, as of plugins */
-    SHOWN_MAX = 500,      /* bytes of a body in an error message */
+    SHOWN_MAX = 500, /* bytes of a body in an error message */
     SECRET_MAX = 4096,
     RETRY_AFTER_MAX_S = 24 * 60 * 60,
     LOOK_MS = 100, /* between two looks at a run that has no descriptor to wake us */
@@ -149,7 +148,7 @@ static void give_client(struct http_handler *h, struct idle_client *c)
 enum { HEADERS_MAX = 8 };
 
 struct headers {
-    struct buf texts[HEADERS_MAX];
+    struct buf texts[HEADERS_MAX]; /* of those that differ from job to job */
     const char *list[HEADERS_MAX + 1];
     int n;
 };
@@ -166,8 +165,11 @@ static bool is_plain(const char *value)
 
 static void add_header(struct headers *h, const char *name, const char *value)
 {
-    if (value && is_plain(value))
-        buf_printf(&h->texts[h->n++], "%s: %s", name, value);
+    struct buf *text = &h->texts[h->n];
+    if (!value || !is_plain(value))
+        return;
+    buf_printf(text, "%s: %s", name, value);
+    h->list[h->n++] = buf_str(text);
 }
 
 static int make_headers(const struct http_handler *handler, const struct run_job *job,
@@ -176,20 +178,20 @@ static int make_headers(const struct http_handler *handler, const struct run_job
     char attempt[24];
     int rc = 0;
     (void)snprintf(attempt, sizeof attempt, "%" PRId64, job->attempt);
-    add_header(h, "Content-Type", "application/json");
-    buf_puts(&h->texts[h->n++],
-             "Accept: application/json, application/x-ndjson, text/event-stream");
-    add_header(h, "User-Agent", "sluice/" SLUICE_VERSION);
+    h->list[h->n++] = "Content-Type: application/json";
+    h->list[h->n++] = "Accept: application/json, application/x-ndjson, text/event-stream";
+    h->list[h->n++] = "User-Agent: sluice/" SLUICE_VERSION;
     add_header(h, "Idempotency-Key", job->jid);
     add_header(h, "Sluice-Jid", job->jid);
     add_header(h, "Sluice-Attempt", attempt);
     add_header(h, "Traceparent", job->traceparent);
-    if (handler->secret.n > 0)
-        rc = http_signature_put(&h->texts[h->n++], buf_slice(&handler->secret), time(NULL), body);
-    for (int i = 0; i < h->n && rc == 0; i++) {
-        rc = buf_error(&h->texts[i]);
-        h->list[i] = buf_str(&h->texts[i]);
+    if (handler->secret.n > 0) {
+        struct buf *text = &h->texts[h->n];
+        rc = http_signature_put(text, buf_slice(&handler->secret), time(NULL), body);
+        h->list[h->n++] = buf_str(text);
     }
+    for (int i = 0; i < h->n && rc == 0; i++)
+        rc = buf_error(&h->texts[i]);
     return rc;
 }
 
@@ -249,7 +251,7 @@ static bool on_head(void *ctx, const struct http_head *head)
     if (head->status == 429 || head->status == 503)
         x->retry_after_s = min64(head->retry_after_s, RETRY_AFTER_MAX_S);
     body_init(&x->body, good ? body_kind_of(head->content_type) : BODY_TEXT,
-              good ? RESULT_MAX : SHOWN_MAX, emit, x);
+              good ? HANDLER_RESULT_MAX : SHOWN_MAX, emit, x);
     return true;
 }
 
@@ -302,7 +304,7 @@ static void conclude(struct exchange *x, int rc, const struct err *err, struct o
         fail_by_status(x, out);
     else if (x->error == -EMSGSIZE)
         outcome_fail(out, OUTCOME_FAILED, "ResponseTooLarge", "the answer is longer than %d bytes",
-                     RESULT_MAX);
+                     HANDLER_RESULT_MAX);
     else if (rc == -ENOMEM || x->error == -ENOMEM)
         outcome_fail(out, OUTCOME_FAILED, "OutOfMemory", "no memory for an exchange");
     else

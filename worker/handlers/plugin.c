@@ -8,8 +8,6 @@
 #include "base/thread.h"
 #include "handlers/object.h"
 
-enum { RESULT_MAX = 1 << 20 };
-
 struct plugin_handler {
     struct handler base;
     struct object *object;
@@ -68,7 +66,7 @@ static int api_cancelled(struct sluice_job *job)
 static int api_result(struct sluice_job *job, const char *json, size_t n)
 {
     enum json_type type;
-    if (n > RESULT_MAX || json_scan((struct slice){json, n}, &type, NULL, NULL, NULL) < 0)
+    if (n > HANDLER_RESULT_MAX || json_scan((struct slice){json, n}, &type, NULL, NULL, NULL) < 0)
         return -1;
     struct buf copy = {0};
     buf_append(&copy, json, n);

@@ -12,10 +12,9 @@
 enum {
     GRACE_MS = 5000,
     SHUTDOWN_GRACE_MS = 2000,
-    LINE_BYTES_MAX = 1 << 20, /* of a line of stdout; a longer one is cut */
-    CHUNK = 32768,            /* bytes per read(2) */
-    TICK_MS = 50,             /* how often to look when a descriptor to wait on is missing */
-    HANG_UP_MS = 1000,        /* for a warm child that has closed its stdout to exit */
+    CHUNK = 32768,     /* bytes per read(2) */
+    TICK_MS = 50,      /* how often to look when a descriptor to wait on is missing */
+    HANG_UP_MS = 1000, /* for a warm child that has closed its stdout to exit */
 };
 
 struct watch {
@@ -279,7 +278,7 @@ void watch_child(struct child *child, const struct watch_talk *talk, const struc
         .ops = ops,
         .limits = limits,
         .end = ret,
-        .out.max = LINE_BYTES_MAX,
+        .out.max = HANDLER_EVENT_MAX,
         .kill_at = CLOCK_NEVER,
     };
     errlog_init(&w.err, say, &w);

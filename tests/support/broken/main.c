@@ -11,8 +11,9 @@
 
 #include "redis/conn.h"
 #include "support/broken_worker.h"
+#include "support/oracle.h"
 
-enum { JID = 24, TIMEOUT_MS = 60000 };
+enum { TIMEOUT_MS = 60000 };
 
 static struct redis_conn *connect_again(struct redis_conn *c, const struct redis_options *to)
 {
@@ -35,7 +36,7 @@ static _Noreturn void work(const struct redis_options *to, const char *log, int6
             continue;
         const char *at = strstr(reply_str(reply_at(r, 1)).p, "\"jid\":\"");
         if (at) {
-            char jid[JID + 1];
+            char jid[ORACLE_JID + 1];
             (void)snprintf(jid, sizeof jid, "%s", at + 7);
             broken_worker_note(log, jid, "start");
             (void)usleep((unsigned)job_ms * 1000);
