@@ -157,6 +157,9 @@ int store_wait_read(struct redis_conn *c, bool ask_paused, struct reply **ret_jo
         rc = redis_conn_read(c, &paused, err);
     if (rc == 0)
         rc = ended;
+    /* Demoted between the two: a job is handed out, and the next command says so instead. */
+    if (paused && reply_type(job) != REPLY_STRING && reply_error(paused, NULL) == -EROFS)
+        rc = reply_error(paused, err);
     if (rc == 0) {
         if (ask_paused)
             *ret_paused = reply_int(paused) == 1;

@@ -56,7 +56,8 @@ int store_wait_register(const struct store *s, struct redis_conn *c, uint64_t se
 int store_wait_send(const struct store *s, struct redis_conn *c, uint64_t seq, const char *queue,
                     double timeout_s, bool ask_paused) warn_unused_result;
 /* *ret_job: the reply with the payload, NULL when the wait ended empty. *ret_paused is only set
- * when asked. */
+ * when asked. A server that is demoted before the second answer: -EROFS, or the job, and the next
+ * command fails. */
 int store_wait_read(struct redis_conn *c, bool ask_paused, struct reply **ret_job, bool *ret_paused,
                     struct err *err) warn_unused_result;
 

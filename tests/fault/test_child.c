@@ -41,11 +41,13 @@ static int zombies_of(pid_t parent)
     return n;
 }
 
+/* Without sockets: a connection to Redis may open at any time, and a child has none. */
 static size_t descriptors_of(pid_t pid)
 {
-    char command[64];
+    char command[96];
     unsigned n = 0;
-    (void)snprintf(command, sizeof command, "ls /proc/%ld/fd | wc -l", (long)pid);
+    (void)snprintf(command, sizeof command,
+                   "find /proc/%ld/fd -type l -not -lname 'socket:*' | wc -l", (long)pid);
     FILE *f = popen(command, "re");
     ck_assert_ptr_nonnull(f);
     ck_assert_int_eq(fscanf(f, "%u", &n), 1);
@@ -112,7 +114,7 @@ START_TEST(a_bad_child_costs_its_own_job_only)
     }
     reply_free(failed);
     ck_assert_int_eq(zombies_of(w->pid), 0);
-    ck_assert_uint_eq(descriptors_of(w->pid), descriptors);
+    wait_until(DRAIN_MS, descriptors_of(w->pid) == descriptors);
     long grown = peak_of(w->pid) - peak;
     if (SLOW == 1)
         ck_assert_int_le(grown, 16 * 1024);
