@@ -62,14 +62,17 @@ static void add_usage(const struct outcome_usage *used, struct record *r)
 static int add_record(const struct run *run, const struct outcome *out, enum ending ending,
                       double now, struct settlement *end)
 {
-    if (!run->tracked && !run_has_stream(run))
+    enum run_stream stream = run_stream(run);
+    bool status = stream != RUN_STREAM_NONE && ending != ENDING_RETRY;
+    if (!run->tracked && !status)
         return 0;
     struct record *r = record_new(run->shown.jid, run->ttl_s);
     if (!r)
         return -ENOMEM;
     end->record = r;
-    if (run_has_stream(run) && ending != ENDING_RETRY)
-        buf_printf(&r->event, "{\"type\":\"status\",\"status\":\"%s\"}", state_of(ending));
+    r->where = stream == RUN_STREAM_MAYBE ? RECORD_FOUND : RECORD_ALWAYS;
+    if (status)
+        buf_printf(&r->event, STREAM_STATUS_EVENT("%s"), state_of(ending));
     if (!run->tracked)
         return 0;
     record_add(r, "state", "%s", state_of(ending));
@@ -94,7 +97,7 @@ enum ending ending_plan(const struct run *run, const struct outcome *out, double
     double delay_s = 0;
     enum ending ending = decide(run, out, now, &delay_s);
     *ret_end = NULL;
-    if (ending == ENDING_DONE && !run->tracked && !run_has_stream(run))
+    if (ending == ENDING_DONE && !run->tracked && run_stream(run) == RUN_STREAM_NONE)
         return ENDING_DONE; /* the plain ack, which costs nothing here */
 
     enum settle_where where = ending == ENDING_RETRY  ? SETTLE_RETRY
@@ -121,7 +124,8 @@ enum ending ending_plan(const struct run *run, const struct outcome *out, double
     return ending;
 }
 
-struct settlement *ending_expired(const struct envelope *envelope, int64_t ttl_s, double now)
+struct settlement *ending_expired(const struct envelope *envelope, bool tracked, int64_t ttl_s,
+                                  double now)
 {
     struct settlement *end = settlement_new(SETTLE_DROP, SETTLE_PROCESSED);
     struct record *r = end ? record_new(envelope->jid, ttl_s) : NULL;
@@ -131,7 +135,8 @@ struct settlement *ending_expired(const struct envelope *envelope, int64_t ttl_s
     }
     end->ack = true;
     end->record = r;
-    buf_printf(&r->event, "{\"type\":\"status\",\"status\":\"stopped\"}");
+    r->where = tracked ? RECORD_ALWAYS : RECORD_FOUND;
+    buf_printf(&r->event, STREAM_STATUS_EVENT("stopped"));
     record_add(r, "state", "stopped");
     record_add(r, "finished_at", "%.6f", now);
     record_add(r, "error_class", "Expired");

@@ -23,6 +23,7 @@ enum ending ending_plan(const struct run *run, const struct outcome *out, double
 
 /* The end of a tracked job that expired before it ran: acked, and recorded as stopped. NULL when
  * out of memory. */
-struct settlement *ending_expired(const struct envelope *envelope, int64_t ttl_s, double now);
+struct settlement *ending_expired(const struct envelope *envelope, bool tracked, int64_t ttl_s,
+                                  double now);
 
 #endif

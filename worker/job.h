@@ -28,6 +28,7 @@ enum { RECORD_FIELDS_MAX = 12, NO_OP = -1 };
 struct record {
     char *jid;
     int64_t ttl_s;
+    enum record_where where;
     struct buf event; /* final stream event, or empty */
     struct settle_field fields[RECORD_FIELDS_MAX];
     struct buf values[RECORD_FIELDS_MAX]; /* what the fields' values lie in */

@@ -1,5 +1,6 @@
 #include "worker/output.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/backoff.h"
@@ -13,9 +14,10 @@ enum { APPEND_MAX_EVENTS = 1000 };
 /* ---- the job's side ---- */
 
 void output_init(struct output *o, struct streamer *s, const struct stream_target *target,
-                 bool enabled)
+                 int64_t attempt, bool enabled)
 {
-    *o = (struct output){.streamer = s, .target = *target, .enabled = enabled, .length = -1};
+    *o = (struct output){
+        .streamer = s, .target = *target, .attempt = attempt, .enabled = enabled, .length = -1};
     mutex_init(&o->mutex);
     cond_init(&o->room);
 }
@@ -122,14 +124,18 @@ static bool has_failed(struct output *o)
     return failed;
 }
 
-/* Appends events [from, from + n) of a load, until it is done, refused or given up. */
+/* Appends events [from, from + n) of a load, until it is done, refused or given up. events: room
+ * for all of them and, in front, the marker. */
 static int append(struct streamer *s, struct output *o, const struct load *load, size_t from,
                   size_t n, struct slice *events)
 {
     struct backoff backoff = {.base_ms = 20, .cap_ms = 1000};
+    char marker[sizeof STREAM_ATTEMPT_EVENT("") + 20];
+    (void)snprintf(marker, sizeof marker, STREAM_ATTEMPT_EVENT("%lld"), (long long)o->attempt);
+    events[0] = slice_of(marker);
     for (size_t i = 0; i < n; i++) {
         size_t at = from + i, begin = at ? load->ends[at - 1] : 0;
-        events[i] = (struct slice){load->bytes.p + begin, load->ends[at] - begin};
+        events[1 + i] = (struct slice){load->bytes.p + begin, load->ends[at] - begin};
     }
     for (;;) {
         struct redis_conn *conn = NULL;
@@ -140,13 +146,16 @@ static int append(struct streamer *s, struct output *o, const struct load *load,
         if (rc == 0 && length < 0)
             rc = store_stream_append(s->store, conn, &o->target, NULL, 0, -1, &length, &err);
         if (rc == 0) {
+            bool mark = !o->begun && length > 0; /* an earlier run has been here */
             o->length = length;
-            rc = store_stream_append(s->store, conn, &o->target, events, n, length, &length, &err);
+            rc = store_stream_append(s->store, conn, &o->target, mark ? events : events + 1,
+                                     mark ? n + 1 : n, length, &length, &err);
         }
         if (conn)
             redis_pool_give(s->pool, conn);
         if (rc == 0) {
             o->length = length;
+            o->begun = true;
             atomic_fetch_add(&s->events, n);
             return 0;
         }
@@ -180,7 +189,7 @@ static struct load take_load(struct output *o)
  * flood from one job does not hold up the others. */
 static void serve(struct streamer *s, struct output *o)
 {
-    struct slice events[APPEND_MAX_EVENTS];
+    struct slice events[1 + APPEND_MAX_EVENTS];
     struct load load = take_load(o);
     int rc = 0;
     for (size_t from = 0; rc == 0 && from < load.n; from += APPEND_MAX_EVENTS) {

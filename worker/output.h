@@ -8,6 +8,9 @@
  * timer. A job that runs ahead of Redis by more than OUTPUT_MAX_BYTES blocks in emit
  * (back-pressure) until there is room, or until it should stop.
  *
+ * A job that is run again, after a failure or the death of its worker, goes on in its stream: a
+ * marker with the number of the attempt precedes the first event.
+ *
  * An append whose reply was lost is sent again with the length the stream had before, so nothing
  * is doubled. When the job is no longer ours (-ESTALE), the rest is dropped and the run told.
  *
@@ -45,6 +48,7 @@ struct streamer {
 struct output {
     struct streamer *streamer;
     struct stream_target target; /* borrowed jid */
+    int64_t attempt; /* for the marker, when the stream is not empty at the first append */
     bool enabled;
     struct mutex mutex;
     /* guards: up to the blank line */
@@ -55,7 +59,10 @@ struct output {
     bool in_line; /* with the streamer */
     int failed;   /* -ESTALE, -EFBIG, …: later events are refused */
 
-    int64_t length; /* of the stream, -1 before the first append; the server's alone */
+    /* The streamer's alone: */
+    int64_t length; /* of the stream, -1 while unknown */
+    bool begun;     /* something was appended */
+
     atomic_uint_fast64_t emitted;
     struct output *next; /* in line; guarded by the streamer's mutex */
 };
@@ -65,7 +72,7 @@ int streamer_start(struct streamer *s, const struct store *store,
 void streamer_stop(struct streamer *s); /* serves what is in line as far as Redis answers */
 
 void output_init(struct output *o, struct streamer *s, const struct stream_target *target,
-                 bool enabled);
+                 int64_t attempt, bool enabled);
 void output_release(struct output *o);
 
 /* One event; text that is no JSON value becomes a JSON string. Waits for room; should_stop is

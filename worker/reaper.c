@@ -25,8 +25,10 @@ static int bury(struct reaper *r, struct redis_conn *conn, const char *identity,
 {
     struct envelope e;
     bool written = false;
+    struct conf *conf = live_conf(r->live, NULL);
     int rc = store_bury(r->store, conn, identity, suspect, heartbeat_redis_now(r->heartbeat),
-                        &written, err);
+                        (int64_t)conf->stream_ttl, &written, err);
+    conf_unref(conf);
     if (rc != 0 || !written)
         return rc;
     (*buried)++;

@@ -12,13 +12,15 @@ void run_begin(struct run *run, struct streamer *s, const struct stream_target *
 {
     run->stop_fd = -1;
     atomic_init(&run->stop, RUN_GOES_ON);
-    output_init(&run->output, s, target, stream);
+    output_init(&run->output, s, target, run->shown.attempt, stream);
 }
 
 void run_finish_output(struct run *run)
 {
     if (atomic_load_explicit(&run->output.emitted, memory_order_relaxed) == 0)
         return;
+    if (!atomic_load_explicit(&run->tally->has_output, memory_order_relaxed))
+        atomic_store_explicit(&run->tally->has_output, true, memory_order_relaxed);
     int rc = output_close(&run->output, clock_now_ns() + FLUSH_NS);
     if (rc != 0 && rc != -ESTALE)
         log_warn("output of a job is incomplete", log_str("jid", run->shown.jid),
@@ -35,9 +37,18 @@ void run_end(struct run *run)
     buf_release(&run->payload);
 }
 
-bool run_has_stream(const struct run *run)
+enum run_stream run_stream(const struct run *run)
 {
-    return run->output.enabled && (run->tracked || atomic_load(&run->output.emitted) > 0);
+    if (!run->output.enabled)
+        return RUN_STREAM_NONE;
+    if (run->tracked || atomic_load_explicit(&run->output.emitted, memory_order_relaxed) > 0)
+        return RUN_STREAM;
+    /* What a dead worker ran comes back as it was: only its class says that it may have a stream.
+     */
+    if (run->shown.attempt > 1 ||
+        atomic_load_explicit(&run->tally->has_output, memory_order_relaxed))
+        return RUN_STREAM_MAYBE;
+    return RUN_STREAM_NONE;
 }
 
 void run_stop_locked(struct run *run, enum run_stop reason)

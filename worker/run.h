@@ -42,8 +42,10 @@ void run_begin(struct run *run, struct streamer *s, const struct stream_target *
 void run_finish_output(struct run *run);
 void run_end(struct run *run);
 
-/* True when the run has a stream that wants a final event. */
-bool run_has_stream(const struct run *run);
+/* Does the job have a stream, which wants a final event? Maybe: it was run before, here or by a
+ * worker that died, and may have had output then. */
+enum run_stream { RUN_STREAM_NONE, RUN_STREAM_MAYBE, RUN_STREAM };
+enum run_stream run_stream(const struct run *run);
 
 /* Sets the reason unless there is one already, and wakes a handler that waits. */
 void run_stop_locked(struct run *run, enum run_stop reason);

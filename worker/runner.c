@@ -82,12 +82,11 @@ static void drop_expired(struct runner *r, struct job *job, const struct envelop
                          const struct conf *conf)
 {
     struct registry *registry = live_registry(r->live);
-    struct settlement *end = NULL; /* nobody follows it: a plain ack */
-    if (is_tracked(e, registry_find(registry, e->klass))) {
-        end = ending_expired(e, (int64_t)conf->stream_ttl, heartbeat_redis_now(r->heartbeat));
-        if (!end)
-            log_warn("no memory to record that a job expired", log_str("jid", e->jid));
-    }
+    bool tracked = is_tracked(e, registry_find(registry, e->klass));
+    struct settlement *end =
+        ending_expired(e, tracked, (int64_t)conf->stream_ttl, heartbeat_redis_now(r->heartbeat));
+    if (!end) /* then a plain ack */
+        log_warn("no memory to record that a job expired", log_str("jid", e->jid));
     registry_unref(registry);
     atomic_fetch_add(&r->expired, 1);
     job_log(LOG_WARN, "job has expired and is dropped", job);

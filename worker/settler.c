@@ -104,8 +104,8 @@ static void add_job(struct settle_batch *b, struct job *job)
         settle_move(b, job->claim->seq, job->index, end->where, end->stats, end->delay_s,
                     end->queue, end->payload.n > 0 ? buf_slice(&end->payload) : job->payload);
     if (end && end->record)
-        settle_record(b, end->record->jid, end->record->ttl_s, buf_slice(&end->record->event),
-                      end->record->fields, end->record->n);
+        settle_record(b, end->record->jid, end->record->ttl_s, end->record->where,
+                      buf_slice(&end->record->event), end->record->fields, end->record->n);
 }
 
 static bool completes(const struct claim *c)

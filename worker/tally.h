@@ -40,6 +40,7 @@ struct tally_queue {
 struct tally_entry {
     struct tally_queue *queue;
     const char *klass;
+    atomic_bool has_output; /* a run of it had: another run of the same job may have had, too */
     /* By outcome, so that each also counts its runs and an end costs one addition less. */
     struct histogram duration[TALLY_OUTCOMES];
 };

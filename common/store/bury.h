@@ -9,10 +9,11 @@
 
 #include "store/lease.h"
 
-/* identity: the dead worker's. now: Redis' time. *ret_buried: false when somebody else has been
- * there first, or `dead` is no sorted set. */
+/* identity: the dead worker's. now: Redis' time. A record or a stream that the job has ends with
+ * it, and lives for another ttl_s. *ret_buried: false when somebody else has been there first, or
+ * `dead` is no sorted set. */
 int store_bury(const struct store *s, struct redis_conn *c, const char *identity,
-               const struct suspect *suspect, double now, bool *ret_buried,
+               const struct suspect *suspect, double now, int64_t ttl_s, bool *ret_buried,
                struct err *err) warn_unused_result;
 
 #endif

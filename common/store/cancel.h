@@ -13,6 +13,7 @@
 #define SLUICE_STORE_CANCEL_H
 
 #include "store/store.h"
+#include "store/stream.h"
 
 enum {
     STORE_CANCELLED_SECONDS = 86400,
@@ -21,7 +22,7 @@ enum {
 };
 
 /* The final event of a stopped job, as it stands in its stream. */
-#define STORE_STOPPED_EVENT "{\"type\":\"status\",\"status\":\"stopped\"}"
+#define STORE_STOPPED_EVENT STREAM_STATUS_EVENT("stopped")
 
 /* Sets the flag and sends the message. May be repeated. */
 int store_cancel(const struct store *s, struct redis_conn *c, const char *jid,

@@ -258,7 +258,8 @@ static int recover(struct fsck *f, const char *identity, uint64_t *ret_moved, bo
         for (size_t i = 0; rc == 0 && i < got.nsuspects; i++) {
             struct suspect suspect = recovered_suspect(&got, i);
             bool one = false;
-            rc = store_bury(f->s, f->c, identity, &suspect, now, &one, err);
+            rc = store_bury(f->s, f->c, identity, &suspect, now, (int64_t)f->o->stream_ttl_s, &one,
+                            err);
             buried = buried || one;
         }
         reply_free(got.reply);

@@ -69,13 +69,14 @@ void settle_move(struct settle_batch *b, uint64_t seq, unsigned index, enum sett
     b->n++;
 }
 
-void settle_record(struct settle_batch *b, const char *jid, int64_t ttl_s, struct slice event,
-                   const struct settle_field *fields, int n)
+void settle_record(struct settle_batch *b, const char *jid, int64_t ttl_s, enum record_where where,
+                   struct slice event, const struct settle_field *fields, int n)
 {
     struct command *cmd = &b->call.cmd;
     command_text(cmd, "R");
     command_text(cmd, jid);
     command_int(cmd, ttl_s);
+    command_text(cmd, where == RECORD_FOUND ? "found" : "always");
     command_add(cmd, event);
     command_int(cmd, n);
     for (int i = 0; i < n; i++) {

@@ -53,10 +53,14 @@ struct settle_field {
     struct slice value;
 };
 
+/* Where a record is written: RECORD_FOUND only adds to keys that exist, for a job of which an
+ * earlier run may have had output or been followed. */
+enum record_where { RECORD_ALWAYS, RECORD_FOUND };
+
 /* Belongs to the operation before it: written only when that is. event: one JSON value appended
  * to the job's stream, or empty. n may be 0. */
-void settle_record(struct settle_batch *b, const char *jid, int64_t ttl_s, struct slice event,
-                   const struct settle_field *fields, int n);
+void settle_record(struct settle_batch *b, const char *jid, int64_t ttl_s, enum record_where where,
+                   struct slice event, const struct settle_field *fields, int n);
 
 /* Sends the batch; ret_results has room for b->n. */
 int store_settle(struct redis_conn *c, const struct settle_batch *b, int8_t *ret_results,

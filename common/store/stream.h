@@ -14,6 +14,11 @@
 #include "store/settle.h"
 #include "store/store.h"
 
+/* Events of Sluice's own among those of the job. The status is the last; a marker, with the number
+ * of the attempt, stands where a further run of the job goes on in the stream. */
+#define STREAM_STATUS_EVENT(status)  "{\"type\":\"status\",\"status\":\"" status "\"}"
+#define STREAM_ATTEMPT_EVENT(number) "{\"type\":\"attempt\",\"attempt\":" number "}"
+
 struct stream_target {
     const char *jid;
     uint64_t seq; /* where the job lies, for the fence */

@@ -1,6 +1,8 @@
 /* Output of jobs: in order, numbered, published, bounded in time, and only where it is wanted. */
 #include "test_worker.h"
 
+#include <sys/stat.h>
+
 enum { FLOOD = 20000 };
 
 static const char settings[] =
@@ -15,6 +17,8 @@ static const char settings[] =
 
 static const char completed[] = "{\"type\":\"status\",\"status\":\"completed\"}";
 
+static const char first_attempt[] = "{\"type\":\"attempt\",\"attempt\":1}";
+
 static struct reply *stream_of(const char *jid)
 {
     return must_call(redis, "LRANGE sluice:stream:%s 0 -1", jid);
@@ -23,6 +27,11 @@ static struct reply *stream_of(const char *jid)
 static bool last_is(const char *jid, const char *event)
 {
     return answers_with(redis, event, "LINDEX sluice:stream:%s -1", jid);
+}
+
+static int64_t length_of(const char *jid)
+{
+    return must_int(redis, "LLEN sluice:stream:%s", jid);
 }
 
 static void check_events(const char *jid, const char *const *events)
@@ -172,6 +181,14 @@ START_TEST(end_says_how)
 }
 END_TEST
 
+static void retry_now(void)
+{
+    struct reply *retry = must_call(redis, "ZRANGE retry 0 -1");
+    struct slice job = reply_str(reply_at(retry, 0));
+    must_do(redis, "ZADD retry XX 0 %b", job.p, job.n);
+    reply_free(retry);
+}
+
 /* A viewer goes on watching over the attempts; the status comes once, when it is final. */
 START_TEST(attempts_share_the_stream)
 {
@@ -179,13 +196,121 @@ START_TEST(attempts_share_the_stream)
     push("default", "{\"class\":\"fails\",\"jid\":\"f\",\"retry\":1,\"args\":[]}");
     wait_processed(1);
     check_events("f", (const char *const[]){"\"try 1\"", NULL});
-    struct reply *retry = must_call(redis, "ZRANGE retry 0 -1");
-    struct slice job = reply_str(reply_at(retry, 0));
-    must_do(redis, "ZADD retry XX 0 %b", job.p, job.n);
-    reply_free(retry);
+    retry_now();
     wait_processed(2);
-    check_events("f", (const char *const[]){"\"try 1\"", "\"try 2\"",
+    check_events("f", (const char *const[]){"\"try 1\"", "{\"type\":\"attempt\",\"attempt\":2}",
+                                            "\"try 2\"",
                                             "{\"type\":\"status\",\"status\":\"dead\"}", NULL});
+}
+END_TEST
+
+START_TEST(last_attempt_that_is_silent_has_its_end)
+{
+    start_worker(
+        "handlers:\n"
+        "  - {class: once, exec: [sh, -c, \"[ $SLUICE_ATTEMPT = 2 ] || { echo it fails; exit "
+        "1; }\"]}\n");
+    push("default", "{\"class\":\"once\",\"jid\":\"o\",\"retry\":1,\"args\":[]}");
+    wait_processed(1);
+    retry_now();
+    wait_processed(2);
+    check_events("o", (const char *const[]){"\"it fails\"", completed, NULL});
+}
+END_TEST
+
+/* ---- what a dead worker leaves ---- */
+
+/* The first run of a job says so and hangs; what further runs say is theirs. */
+static void start_killable(const char *later)
+{
+    char text[600];
+    (void)snprintf(text, sizeof text,
+                   "worker: {lease: 1, threads: 1}\n"
+                   "handlers:\n"
+                   "  - {class: job, exec: [sh, -c, \"mkdir %s/$SLUICE_JID && echo begun && exec "
+                   "sleep 10; %s\"]}\n",
+                   server.dir, later);
+    start_worker(text);
+}
+
+/* Kills the worker that runs the job, and starts another that has no part in it yet: the dead one
+ * keeps its lease until it is taken away. */
+static void replace_killed(const char *jid, const char *later)
+{
+    wait_until(HANG_MS, length_of(jid) == 1);
+    worker_process_kill(&worker);
+    worker_process_free(&worker);
+    struct reply *dead = must_call(redis, "SMEMBERS sluice:workers");
+    must_do(redis, "SET sluice:lease:%s 0", reply_str(reply_at(dead, 0)).p);
+    start_killable(later);
+    reply_free(dead);
+}
+
+static void end_leases(void)
+{
+    struct reply *leases = must_call(redis, "KEYS sluice:lease:*");
+    for (size_t i = 0; i < reply_count(leases); i++)
+        if (must_int(redis, "TTL %s", reply_str(reply_at(leases, i)).p) == -1)
+            must_do(redis, "DEL %s", reply_str(reply_at(leases, i)).p);
+    reply_free(leases);
+}
+
+START_TEST(run_after_a_death_is_marked)
+{
+    start_killable("echo again");
+    push("default", "{\"class\":\"job\",\"jid\":\"j\",\"args\":[]}");
+    replace_killed("j", "echo again");
+    end_leases();
+    wait_until(HANG_MS, last_is("j", completed));
+    check_events("j",
+                 (const char *const[]){"\"begun\"", first_attempt, "\"again\"", completed, NULL});
+}
+END_TEST
+
+/* Nothing in the job says that it has a stream: its class does. */
+START_TEST(silent_run_after_a_death_has_its_end)
+{
+    static const char later[] = "[ $SLUICE_JID != other ] || echo other";
+    start_killable(later);
+    push("default", "{\"class\":\"job\",\"jid\":\"j\",\"args\":[]}");
+    replace_killed("j", later);
+    char folder[300]; /* so that this is no first run */
+    (void)snprintf(folder, sizeof folder, "%s/other", server.dir);
+    ck_assert_int_eq(mkdir(folder, 0700), 0);
+    push("default", "{\"class\":\"job\",\"jid\":\"other\",\"args\":[]}");
+    wait_until(HANG_MS, last_is("other", completed));
+    end_leases();
+    wait_until(HANG_MS, last_is("j", completed));
+    check_events("j", (const char *const[]){"\"begun\"", completed, NULL});
+}
+END_TEST
+
+/* Buried by recovery: whoever follows it learns that it is over. */
+START_TEST(job_that_killed_its_workers_has_its_end)
+{
+    static const char job[] = "{\"class\":\"job\",\"jid\":\"j\",\"track\":true,\"args\":[]}";
+    static const char unheard[] = "{\"class\":\"job\",\"jid\":\"u\",\"args\":[]}";
+    static const char dead[] = "host:1:0123456789ab";
+    must_do(redis, "SADD sluice:workers %s", dead);
+    must_do(redis, "HSET sluice:claims:%s 1 default", dead);
+    for (const char *const *one = (const char *const[]){job, unheard, NULL}; *one; one++) {
+        must_do(redis, "RPUSH sluice:claim:%s:1 %s", dead, *one);
+        must_do(
+            redis, "EVAL %s 0 %s",
+            "return redis.call('SADD', 'sluice:deliveries:' .. redis.sha1hex(ARGV[1]), 'host:2:a', "
+            "'host:3:b', 'host:4:c')",
+            *one);
+    }
+    must_do(redis, "HSET sluice:job:j state running");
+    must_do(redis, "RPUSH sluice:stream:j 1");
+    start_killable("");
+    wait_until(HANG_MS, must_int(redis, "ZCARD dead") == 2);
+    check_events("j",
+                 (const char *const[]){"1", "{\"type\":\"status\",\"status\":\"dead\"}", NULL});
+    ck_assert(answers_with(redis, "dead", "HGET sluice:job:j state"));
+    ck_assert(answers_with(redis, "WorkerDied", "HGET sluice:job:j error_class"));
+    ck_assert_int_gt(must_int(redis, "TTL sluice:job:j"), 0);
+    ck_assert_int_eq(must_int(redis, "EXISTS sluice:job:u sluice:stream:u"), 0);
 }
 END_TEST
 
@@ -216,6 +341,10 @@ Suite *test_suite(void)
     tcase_add_test(tc, silent_tracked_job_has_its_end);
     tcase_add_test(tc, end_says_how);
     tcase_add_test(tc, attempts_share_the_stream);
+    tcase_add_test(tc, last_attempt_that_is_silent_has_its_end);
+    tcase_add_test(tc, run_after_a_death_is_marked);
+    tcase_add_test(tc, silent_run_after_a_death_has_its_end);
+    tcase_add_test(tc, job_that_killed_its_workers_has_its_end);
     tcase_add_test(tc, stream_key_of_the_wrong_type_harms_nobody);
     return suite;
 }

@@ -22,8 +22,9 @@
 --   M seq index where stats argument payload     where: retry (argument: delay in seconds), dead,
 --                                                queue (argument: name), drop
 --                                                stats: 0 none, 1 processed, 2 processed + failed
---   R jid ttl event n (field value)*n            record for a tracked job; belongs to the
---                                                operation before it, and is written if that was
+--   R jid ttl where event n (field value)*n      record of a job; belongs to the operation before
+--                                                it, and is written if that was. where: always, or
+--                                                found: only into what is there already
 -- Reply: per A, D, M: 1 written, 0 no longer ours; and with nothing written, -1 a key of the wrong
 -- type, -2 (D) there are more jobs in the claim than these: name each
 -- include: part/dead.lua
@@ -114,20 +115,21 @@ while i <= #ARGV do
         results[#results + 1] = was
         i = i + 7
     else -- R
-        local jid, ttl, event, n = ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], tonumber(ARGV[i + 4])
+        local jid, ttl, event, n = ARGV[i + 1], ARGV[i + 2], ARGV[i + 4], tonumber(ARGV[i + 5])
         if results[#results] == 1 then
+            local found_only = ARGV[i + 3] == 'found'
             local job, stream = ARGV[3] .. jid, ARGV[4] .. jid
-            if n > 0 and is(job, 'hash') then
-                redis.call('HSET', job, unpack(ARGV, i + 5, i + 4 + 2 * n))
+            if n > 0 and is(job, 'hash') and not (found_only and types[job] == 'none') then
+                redis.call('HSET', job, unpack(ARGV, i + 6, i + 5 + 2 * n))
                 redis.call('EXPIRE', job, ttl)
             end
-            if event ~= '' and is(stream, 'list') then
+            if event ~= '' and is(stream, 'list') and not (found_only and types[stream] == 'none') then
                 local length = redis.call('RPUSH', stream, event)
                 redis.call('EXPIRE', stream, ttl)
                 redis.call('PUBLISH', stream, length)
             end
         end
-        i = i + 5 + 2 * n
+        i = i + 6 + 2 * n
     end
 end
 
