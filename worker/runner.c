@@ -286,7 +286,7 @@ static int64_t run_parsed(struct runner *r, struct slot *slot, struct job *job, 
     if (rc == 0 && !cancelled)
         call_handler(run, &out);
     else if (rc != 0)
-        outcome_fail(&out, OUTCOME_FAILED, "NoMemory", "no memory to run the job");
+        outcome_fail(&out, OUTCOME_FAILED, "OutOfMemory", "no memory to run the job");
     run->ended_ns = clock_now_ns();
     run_finish_output(run);
     bool given_back = hide(slot);
