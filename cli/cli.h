@@ -74,6 +74,8 @@ void cli_put_names(struct buf *out);
 
 /* One line on stderr. Returns CLI_USAGE. */
 int cli_usage(const struct cli_command *cmd, const char *fmt, ...) printf_like(2, 3);
+/* The same of a command that takes one jid, and got none or several. */
+int cli_wants_jid(const struct cli_command *cmd);
 
 /* One line on stderr for a code of base/err.h. Returns the exit code that fits it. */
 int cli_fail(int code, const struct err *err);

@@ -101,7 +101,7 @@ static int run(const struct cli_command *self, int argc, char **argv)
     if (rc != CLI_GO)
         return rc;
     if (argc - optind != 1 || !*argv[optind])
-        return cli_usage(self, "one jid is wanted; as in: sluice cancel 3f0a8b1c2d4e5f60718293a4");
+        return cli_wants_jid(self);
     if (r.wait && duration_parse(r.wait, &wait_s, &err) != 0)
         return cli_usage(self, "--wait: %s", err.text);
     rc = session_open(&session, &r.common);

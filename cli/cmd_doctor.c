@@ -22,13 +22,11 @@ void doctor_say(struct doctor *d, enum doctor_level level, const char *name, con
         [DOCTOR_WARNING] = TONE_WARN,
         [DOCTOR_PROBLEM] = TONE_BAD,
     };
-    char text[sizeof(struct err)];
-    struct err clean; /* err_set() takes out what could drive a terminal */
+    struct err clean; /* no error, but a sentence: without what could drive a terminal */
     va_list ap;
     va_start(ap, fmt);
-    (void)vsnprintf(text, sizeof text, fmt, ap); /* cut: still a sentence */
+    (void)err_vset(&clean, 0, fmt, ap); /* returns the code */
     va_end(ap);
-    (void)err_set(&clean, 0, "%s", text); /* no error, hence no code */
     d->count[level]++;
     if (d->json) {
         struct buf *out = &d->statements;

@@ -62,7 +62,7 @@ static int run(const struct cli_command *self, int argc, char **argv)
     if (rc != CLI_GO)
         return rc;
     if (argc - optind != 1)
-        return cli_usage(self, "one jid is wanted; as in: sluice follow 3f0a8b1c2d4e5f60718293a4");
+        return cli_wants_jid(self);
     struct follow f = {
         .session = &session, .jid = argv[optind], .event = print_event, .ctx = &r.common};
     rc = check(self, &r, &f);

@@ -35,7 +35,7 @@ static int dial(const struct follow *f, struct ends *e, struct err *err)
     return rc;
 }
 
-/* All events that there are; *ret_end is set by a final one. */
+/* All events that there are; *ret_end is how the job ended by the last of them. */
 static int read_events(struct follow *f, struct ends *e, enum job_end *ret_end, struct err *err)
 {
     size_t n;
@@ -50,9 +50,7 @@ static int read_events(struct follow *f, struct ends *e, enum job_end *ret_end, 
             f->after++;
             if (f->event)
                 f->event(f->ctx, f->after, event);
-            enum job_end end = job_end_of_event(event);
-            if (end != JOB_GOES_ON)
-                *ret_end = end;
+            job_end_learn(ret_end, event);
         }
         reply_free(page);
     } while (n == PAGE);

@@ -6,15 +6,19 @@
 
 int cli_usage(const struct cli_command *cmd, const char *fmt, ...)
 {
-    char text[sizeof(struct err)];
+    struct err line; /* what it quotes must not drive a terminal */
     va_list ap;
     va_start(ap, fmt);
-    (void)vsnprintf(text, sizeof text, fmt, ap); /* cut: still one clear line */
+    (void)err_vset(&line, 0, fmt, ap); /* returns the code */
     va_end(ap);
-    struct err line;
-    err_set(&line, 0, "%s", text); /* what it quotes must not drive a terminal */
     fprintf(stderr, "sluice%s%s: %s\n", cmd ? " " : "", cmd ? cmd->name : "", line.text);
     return CLI_USAGE;
+}
+
+int cli_wants_jid(const struct cli_command *cmd)
+{
+    return cli_usage(cmd, "one jid is wanted; as in: sluice %s 3f0a8b1c2d4e5f60718293a4",
+                     cmd->name);
 }
 
 int cli_fail(int code, const struct err *err)

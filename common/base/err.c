@@ -26,17 +26,23 @@ static void scrub(struct err *err)
     *to = '\0';
 }
 
-int err_set(struct err *err, int code, const char *fmt, ...)
+int err_vset(struct err *err, int code, const char *fmt, va_list ap)
 {
     if (err) {
         struct err new; /* apart from err, whose old text may be among the arguments */
-        va_list ap;
-        va_start(ap, fmt);
         (void)vsnprintf(new.text, sizeof new.text, fmt, ap); /* cut: still one clear line */
-        va_end(ap);
         scrub(&new);
         *err = new;
     }
+    return code;
+}
+
+int err_set(struct err *err, int code, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    (void)err_vset(err, code, fmt, ap); /* returns code */
+    va_end(ap);
     return code;
 }
 

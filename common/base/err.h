@@ -28,6 +28,7 @@
 #define SLUICE_BASE_ERR_H
 
 #include <errno.h>
+#include <stdarg.h>
 
 #define warn_unused_result     __attribute__((warn_unused_result))
 #define printf_like(fmt, args) __attribute__((format(printf, fmt, args)))
@@ -39,6 +40,7 @@ struct err {
 /* Formats the sentence (cut to fit) when err is not NULL. Returns code, so that
  * `return err_set(err, -EINVAL, "…")` reads as one step. */
 int err_set(struct err *err, int code, const char *fmt, ...) printf_like(3, 4);
+int err_vset(struct err *err, int code, const char *fmt, va_list ap) printf_like(3, 0);
 
 /* Puts "prefix: " before the sentence that is there. Returns code. */
 int err_prefix(struct err *err, int code, const char *fmt, ...) printf_like(3, 4);

@@ -8,6 +8,7 @@
 #include "job/envelope.h"
 #include "questions.h"
 #include "scripts.h"
+#include "store/stream.h"
 
 enum { PAGE = 1000 };
 
@@ -31,12 +32,6 @@ int store_cancel(const struct store *s, struct redis_conn *c, const char *jid, s
     script_call_release(&call);
     buf_release(&message);
     return rc;
-}
-
-int store_cancel_clear(const struct store *s, struct redis_conn *c, const char *jid,
-                       struct err *err)
-{
-    return redis_callf(c, NULL, err, "ZREM %s %s", s->key[KEY_CANCELLED], jid);
 }
 
 int store_cancelled(const struct store *s, struct redis_conn *c, struct reply **ret,
@@ -71,7 +66,7 @@ static int withdraw(struct search *w, struct slice key, struct slice payload, bo
     command_add(cmd, payload);
     command_int(cmd, tracked);
     command_int(cmd, w->ttl_s);
-    command_text(cmd, STORE_STOPPED_EVENT);
+    command_text(cmd, STREAM_STATUS_EVENT("stopped"));
     command_text(cmd, "state");
     command_text(cmd, "stopped");
     command_text(cmd, "finished_at");

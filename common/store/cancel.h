@@ -13,7 +13,6 @@
 #define SLUICE_STORE_CANCEL_H
 
 #include "store/store.h"
-#include "store/stream.h"
 
 enum {
     STORE_CANCELLED_SECONDS = 86400,
@@ -21,14 +20,9 @@ enum {
     STORE_CANCEL_LOOK_MAX = 100000, /* entries of each queue that are looked through */
 };
 
-/* The final event of a stopped job, as it stands in its stream. */
-#define STORE_STOPPED_EVENT STREAM_STATUS_EVENT("stopped")
-
 /* Sets the flag and sends the message. May be repeated. */
 int store_cancel(const struct store *s, struct redis_conn *c, const char *jid,
                  struct err *err) warn_unused_result;
-int store_cancel_clear(const struct store *s, struct redis_conn *c, const char *jid,
-                       struct err *err) warn_unused_result;
 
 /* The jids that are flagged now: an array of strings. */
 int store_cancelled(const struct store *s, struct redis_conn *c, struct reply **ret,

@@ -15,13 +15,11 @@ void fsck_report(struct fsck *f, enum fsck_rule rule, struct slice key, uint64_t
 {
     const struct fsck_text *text = &fsck_texts[rule];
     bool note = rule == FSCK_DYING_WORKER || rule == FSCK_QUARANTINE;
-    char sentence[sizeof(struct err)];
-    struct err clean; /* err_set() takes out what could drive a terminal */
+    struct err clean; /* no error, but a sentence: without what could drive a terminal */
     va_list ap;
     va_start(ap, fmt);
-    (void)vsnprintf(sentence, sizeof sentence, fmt, ap); /* cut: still a sentence */
+    (void)err_vset(&clean, 0, fmt, ap); /* returns the code */
     va_end(ap);
-    (void)err_set(&clean, 0, "%s", sentence); /* no error, hence no code */
     const struct fsck_finding finding = {
         .code = text->code,
         .state = note                ? FSCK_NOTE

@@ -51,31 +51,32 @@ enum job_end job_end_of_state(struct slice state)
     return JOB_GOES_ON;
 }
 
-struct status_event {
-    bool is_status;
+struct own_event {
+    struct slice type;
     enum job_end end;
 };
 
 static int look(void *ctx, const struct json_member *member)
 {
-    struct status_event *event = ctx;
-    if (member->type != JSON_STRING)
-        return 0;
-    struct slice text = {member->value.p + 1, member->value.n - 2};
-    if (json_key_is(member->key, "type"))
-        event->is_status = slice_is(text, "status");
-    else if (json_key_is(member->key, "status"))
-        event->end = job_end_of_state(text);
+    struct own_event *event = ctx;
+    if (member->type == JSON_STRING && json_key_is(member->key, "type"))
+        event->type = member->value;
+    else if (member->type == JSON_STRING && json_key_is(member->key, "status"))
+        event->end =
+            job_end_of_state((struct slice){member->value.p + 1, member->value.n - 2}); /* quotes */
     return 0;
 }
 
-enum job_end job_end_of_event(struct slice event)
+void job_end_learn(enum job_end *end, struct slice event)
 {
-    struct status_event found = {false, JOB_GOES_ON};
+    struct own_event found = {{"", 0}, JOB_GOES_ON};
     enum json_type type;
     if (json_scan(event, &type, look, &found, NULL) != 0 || type != JSON_OBJECT)
-        return JOB_GOES_ON;
-    return found.is_status ? found.end : JOB_GOES_ON;
+        return;
+    if (slice_is(found.type, "\"attempt\""))
+        *end = JOB_GOES_ON;
+    else if (slice_is(found.type, "\"status\"") && found.end != JOB_GOES_ON)
+        *end = found.end;
 }
 
 const char *job_end_name(enum job_end end)

@@ -29,8 +29,9 @@ int store_stream_subscribe(const struct store *s, struct redis_conn *c, const ch
 /* How a job came to its end. */
 enum job_end { JOB_GOES_ON, JOB_COMPLETED, JOB_FAILED, JOB_STOPPED, JOB_DEAD };
 
-/* Of an event: the final one says {"type":"status","status":…}. */
-enum job_end job_end_of_event(struct slice event);
+/* Learns from an event: the final one, {"type":"status",…}, says how the job ended; a marker,
+ * {"type":"attempt",…}, that it runs (again). Any other leaves *end as it is. */
+void job_end_learn(enum job_end *end, struct slice event);
 /* Of the state in a record. */
 enum job_end job_end_of_state(struct slice state);
 /* "completed", …; "" while it goes on. */

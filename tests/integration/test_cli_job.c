@@ -102,6 +102,20 @@ START_TEST(follow_gives_up_when_told)
 }
 END_TEST
 
+/* Requeued: the end of its first life is none of the job. */
+START_TEST(follow_goes_on_with_a_job_that_runs_again)
+{
+    must_do(redis, "RPUSH sluice:stream:r 1 %s %s 2", "{\"type\":\"status\",\"status\":\"dead\"}",
+            "{\"type\":\"attempt\",\"attempt\":1}");
+    expect(sluice(server.url, NULL, "follow", "r", "--after", "1", "--timeout", "0.2"), 1,
+           "{\"type\":\"status\",\"status\":\"dead\"}\n{\"type\":\"attempt\",\"attempt\":1}\n2\n",
+           "sluice: job r has not ended within 200 ms\n");
+    must_do(redis, "RPUSH sluice:stream:r %s", "{\"type\":\"status\",\"status\":\"completed\"}");
+    expect(sluice(server.url, NULL, "follow", "r", "--after", "3"), 0,
+           "2\n{\"type\":\"status\",\"status\":\"completed\"}\n", "");
+}
+END_TEST
+
 START_TEST(status_shows_the_record)
 {
     start_worker(settings);
@@ -134,6 +148,7 @@ Suite *test_suite(void)
     tcase_add_test(tc, wait_prints_the_result);
     tcase_add_test(tc, follow_misses_nothing);
     tcase_add_test(tc, follow_gives_up_when_told);
+    tcase_add_test(tc, follow_goes_on_with_a_job_that_runs_again);
     tcase_add_test(tc, status_shows_the_record);
     return suite;
 }
