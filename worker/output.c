@@ -124,15 +124,12 @@ static bool has_failed(struct output *o)
     return failed;
 }
 
-/* Appends events [from, from + n) of a load, until it is done, refused or given up. events: room
- * for all of them and, in front, the marker. */
+/* Appends events [from, from + n) of a load, until it is done, refused or given up. events: the
+ * marker, and room for all of them behind it. */
 static int append(struct streamer *s, struct output *o, const struct load *load, size_t from,
                   size_t n, struct slice *events)
 {
     struct backoff backoff = {.base_ms = 20, .cap_ms = 1000};
-    char marker[sizeof STREAM_ATTEMPT_EVENT("") + 20];
-    (void)snprintf(marker, sizeof marker, STREAM_ATTEMPT_EVENT("%lld"), (long long)o->attempt);
-    events[0] = slice_of(marker);
     for (size_t i = 0; i < n; i++) {
         size_t at = from + i, begin = at ? load->ends[at - 1] : 0;
         events[1 + i] = (struct slice){load->bytes.p + begin, load->ends[at] - begin};
@@ -189,7 +186,10 @@ static struct load take_load(struct output *o)
  * flood from one job does not hold up the others. */
 static void serve(struct streamer *s, struct output *o)
 {
+    char marker[sizeof STREAM_ATTEMPT_EVENT("") + 20];
+    (void)snprintf(marker, sizeof marker, STREAM_ATTEMPT_EVENT("%lld"), (long long)o->attempt);
     struct slice events[1 + APPEND_MAX_EVENTS];
+    events[0] = slice_of(marker);
     struct load load = take_load(o);
     int rc = 0;
     for (size_t from = 0; rc == 0 && from < load.n; from += APPEND_MAX_EVENTS) {
