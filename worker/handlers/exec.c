@@ -13,6 +13,8 @@
 
 #include "base/backoff.h"
 #include "base/clock.h"
+#include "base/log.h"
+#include "handlers/cgroup.h"
 #include "handlers/errlog.h"
 #include "handlers/program.h"
 
@@ -42,18 +44,38 @@ static void exec_close(struct handler *handler)
     free(h);
 }
 
-static int spawn(const struct exec_handler *h, const struct run_job *job, struct child *ret)
+static int exec_warm(struct handler *handler, struct err *err)
+{
+    struct err why;
+    (void)err; /* one bound is left */
+    if (handler->conf->max_memory_mb > 0 && cgroups_open(&why) < 0)
+        log_info("max_memory bounds each process of a run by itself",
+                 log_str("class", handler->conf->klass), log_str("because", why.text));
+    return 0;
+}
+
+/* What a run occupies. */
+struct place {
+    struct child child;
+    struct cgroup group;
+};
+
+static int spawn(const struct exec_handler *h, const struct run_job *job, struct place *ret)
 {
     const struct conf_handler *conf = h->base.conf;
     char **env;
     int rc = environment_for_job(&h->environment, job, &env);
     if (rc < 0)
         return rc;
-    rc = child_spawn(conf->argv, env, conf->workdir, ret);
+    rc = child_spawn(conf->argv, env, conf->workdir, &ret->child);
     free(env);
-    if (rc == 0)
-        child_limit(ret, conf->max_cpu_s, conf->max_memory_mb);
-    return rc;
+    if (rc != 0)
+        return rc;
+    ret->group.fd = -1;
+    if (conf->max_memory_mb > 0 && cgroup_begin(&ret->group, conf->max_memory_mb))
+        cgroup_add(&ret->group, ret->child.pid);
+    child_limit(&ret->child, conf->max_cpu_s, conf->max_memory_mb);
+    return 0;
 }
 
 /* Waits ms or until the run should stop, whichever is earlier. In steps, because stop_fd() would
@@ -77,7 +99,7 @@ static enum run_stop pause_run(const struct run_job *job, struct run *run,
 /* Starts the child. A machine that has no room for another process right now is no fault of the
  * job: it keeps its attempt and waits here, with back-off, until there is. */
 static bool start(const struct exec_handler *h, const struct run_job *job, struct run *run,
-                  const struct run_ops *ops, struct child *ret, struct outcome *out)
+                  const struct run_ops *ops, struct place *ret, struct outcome *out)
 {
     struct backoff backoff = {.base_ms = 50, .cap_ms = 2000};
     int rc;
@@ -113,12 +135,15 @@ static bool is_out_of_time(const struct exec_handler *h, const struct watch_end 
 }
 
 static void fail_by_exit(const struct exec_handler *h, const struct watch_end *end,
-                         struct outcome *out)
+                         const struct cgroup_usage *used, struct outcome *out)
 {
     struct buf how = {0};
     bool dead = end->exit.si_code == CLD_EXITED && end->exit.si_status == EXIT_DEAD;
     program_put_exit(&how, &end->exit);
-    if (is_out_of_time(h, end))
+    if (used->killed)
+        outcome_fail(out, OUTCOME_FAILED, "MemoryLimit", "used more than %d MB of memory, %s",
+                     h->base.conf->max_memory_mb, buf_str(&how));
+    else if (is_out_of_time(h, end))
         outcome_fail(out, OUTCOME_FAILED, "CpuLimit", "used %d s of processor time, %s",
                      h->base.conf->max_cpu_s, buf_str(&how));
     else
@@ -128,7 +153,8 @@ static void fail_by_exit(const struct exec_handler *h, const struct watch_end *e
 }
 
 static void conclude(const struct exec_handler *h, const struct run_job *job,
-                     const struct watch_end *end, struct outcome *out)
+                     const struct watch_end *end, const struct cgroup_usage *used,
+                     struct outcome *out)
 {
     if (end->stop != RUN_GOES_ON) {
         outcome_stop(out, end->stop, job);
@@ -138,18 +164,19 @@ static void conclude(const struct exec_handler *h, const struct run_job *job,
         out->kind = OUTCOME_DONE;
         return;
     } else {
-        fail_by_exit(h, end, out);
+        fail_by_exit(h, end, used, out);
     }
     errlog_put_tail(&out->message, &end->tail);
 }
 
-static void note_usage(const struct watch_end *end, struct outcome_usage *ret)
+static void note_usage(const struct watch_end *end, const struct cgroup_usage *used,
+                       struct outcome_usage *ret)
 {
     struct buf how = {0};
     program_put_exit(&how, &end->exit);
     (void)snprintf(ret->exit, sizeof ret->exit, "%s", buf_str(&how)); /* cut to fit */
     ret->cpu_s = end->usage.cpu_s;
-    ret->peak_rss_kb = end->usage.peak_rss_kb;
+    ret->peak_rss_kb = used->peak_kb > 0 ? used->peak_kb : end->usage.peak_rss_kb;
     buf_release(&how);
 }
 
@@ -157,20 +184,23 @@ static void exec_run(struct handler *handler, const struct run_job *job, struct 
                      const struct run_ops *ops, struct outcome *out)
 {
     struct exec_handler *h = (struct exec_handler *)handler;
-    struct child child;
-    if (!start(h, job, run, ops, &child, out))
+    struct place place;
+    if (!start(h, job, run, ops, &place, out))
         return;
     struct watch_end end;
+    struct cgroup_usage used;
     const struct watch_talk talk = {.input = job->payload};
-    watch_child(&child, &talk, job, run, ops, &h->limits, &end);
-    conclude(h, job, &end, out);
-    note_usage(&end, &out->usage);
+    watch_child(&place.child, &talk, job, run, ops, &h->limits, &end);
+    cgroup_end(&place.group, &used);
+    conclude(h, job, &end, &used, out);
+    note_usage(&end, &used, &out->usage);
     buf_release(&end.tail);
 }
 
 const struct handler_kind exec_kind = {
     .name = "exec",
     .open = exec_open,
+    .warm = exec_warm,
     .run = exec_run,
     .close = exec_close,
 };
