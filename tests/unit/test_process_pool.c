@@ -1,7 +1,7 @@
 /* Warm processes: their pool. Starts, replacements, limits, waits, and its end. */
+#include "support/proc.h"
 #include "unit/fake_process.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -233,17 +233,6 @@ static void *run_many(void *arg)
     return NULL;
 }
 
-static int count_descriptors(void)
-{
-    int n = 0;
-    DIR *dir = opendir("/proc/self/fd");
-    ck_assert_ptr_nonnull(dir);
-    while (readdir(dir))
-        n++;
-    ck_assert_int_eq(closedir(dir), 0);
-    return n;
-}
-
 static const char *const habits[] = {
     SAY_PID,
     EACH_JOB "echo '{\"event\":1}'; echo busy >&2; echo '{\"done\":1}'; echo idle >&2; done",
@@ -256,14 +245,14 @@ START_TEST(many_threads_share_few_processes)
     struct thread threads[THREADS];
     fake_process_init(&x, habits[_i]);
     x.conf.processes = 3;
-    int before = count_descriptors();
+    int before = proc_descriptors(getpid());
     fake_process_open(&x);
     for (int i = 0; i < THREADS; i++)
         ck_assert_int_eq(thread_start(&threads[i], "crowd", run_many, &x), 0);
     for (int i = 0; i < THREADS; i++)
         thread_join(&threads[i]);
     process_kind.close(x.handler);
-    ck_assert_int_eq(count_descriptors(), before);
+    ck_assert_int_eq(proc_descriptors(getpid()), before);
     ck_assert_int_eq(process_kind.open(&x.conf, &x.handler, NULL), 0);
     fake_process_release(&x);
 }
