@@ -7,6 +7,7 @@
  */
 #include "stage.h"
 #include "support/matrix.h"
+#include "support/proc.h"
 
 enum { LEASE_IDLE_S = 20, LEASE_DEAD_S = 5 };
 enum { HUGE_MIB = SLOW > 1 ? 32 : 64, HUGE_BYTES = HUGE_MIB << 20 };
@@ -76,22 +77,6 @@ static void wait_dead(struct play *p)
 
 /* ---- workers ---- */
 
-/* The peak of its memory so far. */
-static int64_t peak_rss_kb(const struct worker_process *w)
-{
-    char path[64], line[256];
-    int64_t kb = -1;
-    (void)snprintf(path, sizeof path, "/proc/%d/status", (int)w->pid);
-    FILE *f = fopen(path, "re");
-    ck_assert_ptr_nonnull(f);
-    while (kb < 0 && fgets(line, sizeof line, f))
-        if (strncmp(line, "VmHWM:", 6) == 0)
-            kb = strtoll(line + 6, NULL, 10);
-    (void)fclose(f);
-    ck_assert_int_gt(kb, 0);
-    return kb;
-}
-
 static struct worker_process *cast(struct play *p, int i, int lease_s)
 {
     char text[512];
@@ -104,13 +89,14 @@ static struct worker_process *cast(struct play *p, int i, int lease_s)
                    lease_s, MAX_PAYLOAD);
     struct worker_process *w = &p->s.worker[i];
     worker_process_start(w, &p->s.server, &(struct worker_options){.settings = text});
-    p->before_kb = peak_rss_kb(w);
+    p->before_kb = proc_peak_kb(w->pid);
     return w;
 }
 
 static void check_memory(struct play *p, const struct worker_process *w)
 {
-    p->peak_kb = peak_rss_kb(w);
+    p->peak_kb = proc_peak_kb(w->pid);
+    ck_assert_int_gt(p->peak_kb, 0);
     if (SLOW == 1)
         ck_assert_int_lt(p->peak_kb, RSS_KB);
     else

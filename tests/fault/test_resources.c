@@ -3,10 +3,9 @@
  *
  * The limits are those of the kernel (prlimit), put on the worker while it runs, and taken off.
  */
-#include <fcntl.h>
-
 #include "stage.h"
 #include "support/matrix.h"
+#include "support/proc.h"
 
 enum { THREADS = 100, JOBS = SLOW == 1 ? 700 : 100 };
 
@@ -33,23 +32,12 @@ static char *settings_for(int threads)
 /* The first that is free: with this as the limit there is none. */
 static rlim_t descriptors_in_use(const struct worker_process *w)
 {
-    char path[64];
-    rlim_t n = 0;
-    do
-        (void)snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)w->pid, (int)n++);
-    while (faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0);
-    return n - 1;
+    return (rlim_t)proc_free_descriptor(w->pid);
 }
 
 static rlim_t bytes_mapped(const struct worker_process *w)
 {
-    char path[64];
-    unsigned long pages = 0;
-    (void)snprintf(path, sizeof path, "/proc/%d/statm", (int)w->pid);
-    FILE *f = fopen(path, "re");
-    ck_assert(f && fscanf(f, "%lu", &pages) == 1);
-    (void)fclose(f); /* only read */
-    return pages * (rlim_t)sysconf(_SC_PAGESIZE);
+    return (rlim_t)proc_mapped_kb(w->pid) * 1024;
 }
 
 static rlim_t no_processes(const struct worker_process *w)

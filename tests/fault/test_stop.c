@@ -3,26 +3,9 @@
  */
 #include "stage.h"
 #include "support/matrix.h"
+#include "support/proc.h"
 
 enum { GRACE_MS = 3000 };
-
-static bool is_zombie(int pid)
-{
-    char path[64], text[256] = "";
-    (void)snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    FILE *f = fopen(path, "re");
-    if (f) {
-        (void)!fread(text, 1, sizeof text - 1, f);
-        (void)fclose(f);
-    }
-    const char *state = strrchr(text, ')');
-    return state && state[1] == ' ' && state[2] == 'Z';
-}
-
-static bool is_gone(int pid)
-{
-    return (kill(pid, 0) != 0 && errno == ESRCH) || is_zombie(pid);
-}
 
 /* Row 5. Start, a few jobs, SIGTERM at a random instant, again and again. */
 START_TEST(stops_at_random_instants_lose_and_repeat_nothing)
@@ -197,7 +180,7 @@ static void stop_with_child(bool second_term)
             hold_ms(2);
         }
         ck_assert_int_gt(pids[i], 1);
-        ck_assert(!is_gone(pids[i]));
+        ck_assert(!proc_is_gone(pids[i]));
     }
     int64_t asked_ns = clock_now_ns();
     worker_process_signal(w, SIGTERM);
@@ -208,7 +191,7 @@ static void stop_with_child(bool second_term)
     ck_assert_int_eq(worker_process_wait(w, DRAIN_MS), 0);
     int64_t took_ms = ms_since(asked_ns);
     for (int i = 0; i < 2; i++)
-        wait_until(2000, is_gone(pids[i]));
+        wait_until(2000, proc_is_gone(pids[i]));
     ck_assert_int_eq(must_int(s.redis, "LLEN queue:default"), 1);
     ck_assert_uint_eq(count_keys(&s, "sluice:*"), 0);
     stage_close(&s);

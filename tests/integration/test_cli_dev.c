@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "support/proc.h"
 #include "support/redis_fixture.h"
 #include "support/sluice.h"
 
@@ -55,25 +56,12 @@ static void start_dev(const char *config)
     reply_free(info);
 }
 
-/* A zombie that nobody of ours can reap is dead, too. */
-static bool is_dead(pid_t pid)
-{
-    char path[64], state = 'Z';
-    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    FILE *f = fopen(path, "re");
-    if (!f)
-        return true;
-    ck_assert_int_ge(fscanf(f, "%*d (%*[^)]) %c", &state), 0);
-    (void)fclose(f);
-    return state == 'Z' || state == 'X';
-}
-
 static void nothing_is_left(void)
 {
     struct stat st;
     ck_assert_msg(stat(dir, &st) != 0 && errno == ENOENT, "%s is left", dir);
-    ck_assert(is_dead(worker_pid));
-    ck_assert(is_dead(redis_pid));
+    ck_assert(proc_is_gone(worker_pid));
+    ck_assert(proc_is_gone(redis_pid));
 }
 
 static void end(void)
@@ -161,7 +149,7 @@ START_TEST(killed_it_leaves_no_process)
     start_dev(NULL);
     ck_assert_int_eq(kill(dev.pid, SIGKILL), 0);
     ck_assert_int_eq(program_wait(&dev), 128 + SIGKILL);
-    wait_until(PATIENCE_MS, is_dead(redis_pid) && is_dead(worker_pid));
+    wait_until(PATIENCE_MS, proc_is_gone(redis_pid) && proc_is_gone(worker_pid));
     (void)snprintf(command, sizeof command, "rm -r '%s'", dir);
     ck_assert_int_eq(system(command), 0);
 }

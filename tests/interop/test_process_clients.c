@@ -1,5 +1,6 @@
 /* The helpers for handlers in Python and Node, under a real worker. Needs python3 and node. */
 #include "integration/test_worker.h"
+#include "support/proc.h"
 
 static const struct language {
     const char *name;    /* of classes and files */
@@ -128,26 +129,16 @@ START_TEST(a_job_can_see_that_it_should_stop)
 }
 END_TEST
 
-static bool is_gone(const char *pid)
-{
-    return kill((pid_t)strtol(pid, NULL, 10), 0) < 0;
-}
-
 /* Its processes read the end of stdin: the idle ones at once, one at work when it has finished. */
 START_TEST(a_killed_worker_takes_its_processes_along)
 {
     start(_i, 1, "");
     ask("events", "[1]");
     wait_until(HANG_MS, is("events", "state", "completed"));
-    char command[64], pid[32] = "";
-    (void)snprintf(command, sizeof command, "ps -o pid= --ppid %ld", (long)worker.pid);
-    FILE *f = popen(command, "re");
-    ck_assert_ptr_nonnull(f);
-    ck_assert_ptr_nonnull(fgets(pid, sizeof pid, f));
-    ck_assert_int_eq(pclose(f), 0);
-    ck_assert(!is_gone(pid));
+    pid_t pid = proc_child(worker.pid);
+    ck_assert_int_gt(pid, 1);
     worker_process_kill(&worker);
-    wait_until(HANG_MS, is_gone(pid));
+    wait_until(HANG_MS, proc_is_gone(pid));
 }
 END_TEST
 

@@ -1,11 +1,12 @@
 #include "vitals.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/process.h"
 #include "soak.h"
+#include "support/proc.h"
 
 enum {
     EVERY_MS = 500,
@@ -21,39 +22,13 @@ static pid_t pid_of(struct soak *s, int i)
     return s->crew.member[i].process.pid;
 }
 
-static int64_t resident_kb(pid_t pid)
-{
-    char path[64], line[256];
-    long long kb = 0;
-    (void)snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-    FILE *f = fopen(path, "re");
-    while (f && fgets(line, sizeof line, f) && sscanf(line, "VmRSS: %lld", &kb) != 1)
-        ;
-    if (f)
-        (void)fclose(f);
-    return kb;
-}
-
-static int descriptors(pid_t pid)
-{
-    char path[64];
-    int n = -2; /* . and .. */
-    (void)snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
-    DIR *dir = opendir(path);
-    while (dir && readdir(dir))
-        n++;
-    if (dir)
-        (void)closedir(dir);
-    return n;
-}
-
 void vitals_at_rest(struct soak *s)
 {
     (void)usleep(REST_MS * 1000);
     int64_t until_ns = clock_deadline_ms(REST_MS);
     do {
         for (int i = 0; i < CREW_LASTING; i++) {
-            int n = descriptors(pid_of(s, i));
+            int n = proc_descriptors(pid_of(s, i));
             if (n > s->vitals.member[i].fds_begin)
                 s->vitals.member[i].fds_begin = n;
         }
@@ -68,7 +43,7 @@ void vitals_step(struct soak *s)
     s->vitals.next_ns = clock_deadline_ms(EVERY_MS);
     for (int i = 0; i < CREW_LASTING; i++) {
         struct vital *v = &s->vitals.member[i];
-        v->sample_kb[v->nsamples++ % VITALS_SAMPLES] = resident_kb(pid_of(s, i));
+        v->sample_kb[v->nsamples++ % VITALS_SAMPLES] = process_rss_kb(pid_of(s, i));
     }
 }
 
@@ -110,7 +85,7 @@ static void judge_descriptors(struct soak *s, int i)
     struct vital *v = &s->vitals.member[i];
     int64_t deadline_ns = clock_deadline_ms(BACK_WITHIN_MS);
     do {
-        v->fds_end = descriptors(pid_of(s, i));
+        v->fds_end = proc_descriptors(pid_of(s, i));
         (void)usleep(10000);
     } while (v->fds_end > v->fds_begin && clock_now_ns() < deadline_ns);
     if (v->fds_end > v->fds_begin)

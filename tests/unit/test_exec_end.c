@@ -1,42 +1,13 @@
 /* The exec handler: how a run ends — stops, limits, what is left behind, and scarce resources. */
+#include "support/proc.h"
 #include "unit/fake_exec.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
 enum { FOREVER_MS = 30000 }; /* "at once" is less than this by far, also on a busy machine */
-
-/* Dead: gone, or a zombie that waits for a parent which is not us. */
-static bool is_dead(long pid)
-{
-    char path[64], stat[512];
-    (void)snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return true;
-    ssize_t n = read(fd, stat, sizeof stat - 1);
-    (void)close(fd); /* only read from */
-    if (n <= 0)
-        return true;
-    stat[n] = '\0';
-    const char *state = strrchr(stat, ')');
-    return state && state[1] == ' ' && state[2] == 'Z';
-}
-
-static int count_descriptors(void)
-{
-    int n = 0;
-    DIR *dir = opendir("/proc/self/fd");
-    ck_assert_ptr_nonnull(dir);
-    while (readdir(dir))
-        n++;
-    ck_assert_int_eq(closedir(dir), 0);
-    return n;
-}
 
 static void assert_no_children(void)
 {
@@ -52,7 +23,7 @@ START_TEST(a_grandchild_does_not_outlive_the_run)
     ck_assert_int_lt(x.ms, FOREVER_MS);
     long pid = strtol(buf_str(&x.run.events), NULL, 10);
     ck_assert_int_gt(pid, 1);
-    wait_until(5000, is_dead(pid));
+    wait_until(5000, proc_is_gone((pid_t)pid));
     assert_no_children();
     fake_exec_release(&x);
 }
@@ -67,7 +38,7 @@ START_TEST(a_daemon_that_holds_the_pipe_does_not_hold_the_run)
     ck_assert_int_lt(x.ms, FOREVER_MS);
     long pid = strtol(buf_str(&x.run.events), NULL, 10);
     ck_assert_int_gt(pid, 1);
-    ck_assert(!is_dead(pid)); /* out of reach, as documented */
+    ck_assert(!proc_is_gone((pid_t)pid)); /* out of reach, as documented */
     ck_assert_int_eq(kill((pid_t)pid, SIGKILL), 0);
     fake_exec_release(&x);
 }
@@ -266,13 +237,13 @@ START_TEST(many_threads_leave_no_descriptor_and_no_zombie)
     fake_exec_init(&x, "");
     x.argv[0] = (char *)"echo";
     fake_exec_open(&x);
-    int before = count_descriptors();
+    int before = proc_descriptors(getpid());
     for (int i = 0; i < THREADS; i++)
         ck_assert_int_eq(thread_start(&threads[i], "spawner", spawn_many, &x), 0);
     for (int i = 0; i < THREADS; i++)
         thread_join(&threads[i]);
     ck_assert_int_eq(x.run.nevents, THREADS * SPAWNS);
-    ck_assert_int_eq(count_descriptors(), before);
+    ck_assert_int_eq(proc_descriptors(getpid()), before);
     assert_no_children();
     fake_exec_release(&x);
 }

@@ -1,10 +1,11 @@
 /* Warm processes: their pool. Starts, replacements, limits, waits, and its end. */
+#include "support/proc.h"
 #include "unit/fake_process.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #define EACH_JOB "while read -r job; do "
@@ -192,6 +193,38 @@ START_TEST(when_none_can_be_started_jobs_fail_with_the_cause)
 }
 END_TEST
 
+enum { PATIENCE_MS = 100, SCARCE_MS = 5 * PATIENCE_MS };
+
+static void *relieve_after_a_while(void *arg)
+{
+    (void)usleep(SCARCE_MS * 1000); /* longer than a job would wait for a handler at fault */
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, arg), 0);
+    return NULL;
+}
+
+/* Four are free when its predecessor has gone, and a start needs six and one. */
+START_TEST(a_job_waits_for_as_long_as_descriptors_are_scarce)
+{
+    struct fake_process x;
+    struct thread t;
+    struct rlimit before, none;
+    fake_process_init(&x, SAY_PID);
+    fake_process_open(&x);
+    process_pool_times(fake_process_handler(&x)->pool)->patience_ms = PATIENCE_MS;
+    long pid = answer_pid(&x);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){(rlim_t)proc_free_descriptor(getpid()), before.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    ck_assert_int_eq(kill((pid_t)pid, SIGKILL), 0);
+    wait_until(FOREVER_MS, is_gone(pid));
+    ck_assert_int_eq(thread_start(&t, "relief", relieve_after_a_while, &before), 0);
+    ck_assert_int_ne(answer_pid(&x), pid);
+    thread_join(&t);
+    ck_assert_int_gt(x.ms, PATIENCE_MS);
+    fake_process_release(&x);
+}
+END_TEST
+
 START_TEST(a_start_heals_when_its_script_is_mended)
 {
     struct fake_process x;
@@ -233,17 +266,6 @@ static void *run_many(void *arg)
     return NULL;
 }
 
-static int count_descriptors(void)
-{
-    int n = 0;
-    DIR *dir = opendir("/proc/self/fd");
-    ck_assert_ptr_nonnull(dir);
-    while (readdir(dir))
-        n++;
-    ck_assert_int_eq(closedir(dir), 0);
-    return n;
-}
-
 static const char *const habits[] = {
     SAY_PID,
     EACH_JOB "echo '{\"event\":1}'; echo busy >&2; echo '{\"done\":1}'; echo idle >&2; done",
@@ -256,14 +278,14 @@ START_TEST(many_threads_share_few_processes)
     struct thread threads[THREADS];
     fake_process_init(&x, habits[_i]);
     x.conf.processes = 3;
-    int before = count_descriptors();
+    int before = proc_descriptors(getpid());
     fake_process_open(&x);
     for (int i = 0; i < THREADS; i++)
         ck_assert_int_eq(thread_start(&threads[i], "crowd", run_many, &x), 0);
     for (int i = 0; i < THREADS; i++)
         thread_join(&threads[i]);
     process_kind.close(x.handler);
-    ck_assert_int_eq(count_descriptors(), before);
+    ck_assert_int_eq(proc_descriptors(getpid()), before);
     ck_assert_int_eq(process_kind.open(&x.conf, &x.handler, NULL), 0);
     fake_process_release(&x);
 }
@@ -364,6 +386,7 @@ Suite *test_suite(void)
     tcase_add_test(tc, a_job_that_was_never_read_is_not_to_blame);
     tcase_add_loop_test(tc, when_none_can_be_started_jobs_fail_with_the_cause, 0,
                         sizeof broken / sizeof *broken);
+    tcase_add_test(tc, a_job_waits_for_as_long_as_descriptors_are_scarce);
     tcase_add_test(tc, a_start_heals_when_its_script_is_mended);
     suite_add_tcase(s, tc);
     tc = tcase_create("crowd");

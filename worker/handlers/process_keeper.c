@@ -54,11 +54,12 @@ static void start(struct process_pool *pool, struct process *p)
     int64_t retry_ms = -1;
     if (rc < 0)
         program_put_start_failure(&how, pool->conf, rc);
+    struct slice cause = child_error_passes(rc) ? (struct slice){0} : buf_slice(&how);
     mutex_lock(&pool->mutex);
     if (rc == 0)
         push_under_locked(pool, p);
     else
-        retry_ms = process_empty_locked(pool, p, buf_slice(&how));
+        retry_ms = process_empty_locked(pool, p, cause);
     mutex_unlock(&pool->mutex);
     if (rc == 0)
         limiter_leave(&pool->places);

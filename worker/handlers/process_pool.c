@@ -71,13 +71,13 @@ void process_retire_locked(struct process_pool *pool, struct process *p)
 
 /* ---- the end of a process ---- */
 
-int64_t process_empty_locked(struct process_pool *pool, struct process *p, struct slice how)
+int64_t process_empty_locked(struct process_pool *pool, struct process *p, struct slice cause)
 {
     bool failed = !p->proven && p->state != PROCESS_RETIRING;
     int64_t retry_ms = failed ? backoff_next_ms(&p->backoff) : -1;
     if (failed) {
         buf_clear(&pool->cause);
-        buf_put(&pool->cause, how);
+        buf_put(&pool->cause, cause);
     }
     p->due_ns = failed ? clock_deadline_ms(retry_ms) : clock_now_ns();
     p->proven = false;

@@ -20,7 +20,8 @@
  *
  * What ends without ever having answered a job counts as a failure to start: its slot backs off
  * from 50 ms to 5 s and the cause is logged. A job that finds no process waits in line; when
- * nothing has answered for 30 s and starts keep failing, it fails with the last cause.
+ * nothing has answered for 30 s and starts keep failing, it fails with the last cause. Unless that
+ * is the machine, which has no descriptor, process or memory left: then it waits until there is.
  *
  * Processes end with the worker also when that is killed: nobody else holds the other end of their
  * stdin, so they read its end.

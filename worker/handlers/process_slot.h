@@ -38,7 +38,7 @@ struct process_pool {
     /* guards: below, and of each slot all but its child and its log */
     bool closing;
     int64_t answered_ns; /* the last answer, of any of them */
-    struct buf cause;    /* why the last start failed */
+    struct buf cause;    /* why the last start failed; empty: it is not the handler's fault */
     int busy;
     struct process *idle; /* the one used last on top */
     int n;
@@ -54,9 +54,9 @@ bool process_is_between_jobs(const struct process *p);
 void process_remove_locked(struct process_pool *pool, struct process *p); /* of the idle ones */
 void process_retire_locked(struct process_pool *pool, struct process *p);
 
-/* The process is gone: its slot is due again at once, or, when it never was of use (and how is the
- * cause), after a back-off. Returns that in ms, else -1. */
-int64_t process_empty_locked(struct process_pool *pool, struct process *p, struct slice how);
+/* The process is gone: its slot is due again at once, or, when it never was of use, after a
+ * back-off. Returns that in ms, else -1. The cause is what jobs may fail with that wait for one. */
+int64_t process_empty_locked(struct process_pool *pool, struct process *p, struct slice cause);
 void process_log_end(const struct process_pool *pool, struct slice how, int64_t retry_ms);
 
 /* The keeper: a thread from its start until the pool is closing and empty. */
