@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "handlers/process_slot.h"
+
 #define EACH_JOB "while read -r job; do "
 
 START_TEST(a_job_is_one_line_and_so_is_its_answer)
@@ -218,6 +220,8 @@ START_TEST(a_stop_ends_the_process)
     thread_join(&t);
     ck_assert_str_eq(x.out.error_class, stops[_i].error_class);
     ck_assert_int_lt(x.ms, FOREVER_MS);
+    /* That says nothing about the process: its slot need not wait for the next. */
+    ck_assert_uint_eq(fake_process_handler(&x)->pool->slots[0].backoff.failures, 0);
     fake_process_release(&x);
 }
 END_TEST

@@ -128,7 +128,11 @@ static bool converse(struct process_handler *h, struct process *p, struct slice 
     } else {
         struct buf cause = {0};
         put_cause(&cause, &end, out);
-        process_pool_lose(h->pool, p, answered, buf_slice(&cause));
+        process_pool_lose(h->pool, p,
+                          stopped    ? LOSS_STOPPED
+                          : answered ? LOSS_ANSWERED
+                                     : LOSS_FAILED,
+                          buf_slice(&cause));
         buf_release(&cause);
     }
     if (!begun) {

@@ -98,14 +98,14 @@ void process_log_end(const struct process_pool *pool, struct slice how, int64_t 
                   log_slice("how", how));
 }
 
-void process_pool_lose(struct process_pool *pool, struct process *p, bool answered,
+void process_pool_lose(struct process_pool *pool, struct process *p, enum process_loss loss,
                        struct slice how)
 {
     struct buf text = {0};
     buf_put(&text, how);
     mutex_lock(&pool->mutex);
-    if (answered) {
-        p->proven = true;
+    p->proven = p->proven || loss != LOSS_FAILED;
+    if (loss == LOSS_ANSWERED) {
         pool->answered_ns = clock_now_ns();
         backoff_reset(&p->backoff);
     }
@@ -186,7 +186,7 @@ struct process *process_pool_take(struct process_pool *pool, int64_t since_ns,
         if (!has_spoken_out_of_turn(p, &how))
             return p;
         child_end(&p->child, NULL);
-        process_pool_lose(pool, p, false, buf_slice(&how));
+        process_pool_lose(pool, p, LOSS_FAILED, buf_slice(&how));
         buf_release(&how);
     }
 }

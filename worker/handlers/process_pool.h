@@ -18,10 +18,11 @@
  * warmest, and leaves the others to swap. Rejected: starting processes on demand, on the thread of
  * the job that then waits for it; and a thread per process, which would only ever wait.
  *
- * What ends without ever having answered a job counts as a failure to start: its slot backs off
- * from 50 ms to 5 s and the cause is logged. A job that finds no process waits in line; when
- * nothing has answered for 30 s and starts keep failing, it fails with the last cause. Unless that
- * is the machine, which has no descriptor, process or memory left: then it waits until there is.
+ * What ends without ever having answered a job counts as a failure to start, unless its first job
+ * was stopped: its slot backs off from 50 ms to 5 s and the cause is logged. A job that finds no
+ * process waits in line; when nothing has answered for 30 s and starts keep failing, it fails with
+ * the last cause. Unless that is the machine, which has no descriptor, process or memory left: then
+ * it waits until there is.
  *
  * Processes end with the worker also when that is killed: nobody else holds the other end of their
  * stdin, so they read its end.
@@ -41,6 +42,13 @@ enum process_state {
     PROCESS_BUSY,
     PROCESS_RETIRING,
     PROCESS_STATES
+};
+
+/* What the end of a process with a job says about it. */
+enum process_loss {
+    LOSS_FAILED,   /* no answer, by its own doing */
+    LOSS_STOPPED,  /* nothing: its run was to stop */
+    LOSS_ANSWERED, /* it was of use, and ended only after that */
 };
 
 struct process; /* one slot */
@@ -70,8 +78,8 @@ struct child *process_child(struct process *p);
 
 /* Gives it back after an answer, to be used again or retired. */
 void process_pool_give(struct process_pool *pool, struct process *p);
-/* It has been ended (child_end). answered: only after that. how: in words. */
-void process_pool_lose(struct process_pool *pool, struct process *p, bool answered,
+/* It has been ended (child_end). how: in words. */
+void process_pool_lose(struct process_pool *pool, struct process *p, enum process_loss loss,
                        struct slice how);
 
 /* Slots of all pools in a state. */

@@ -14,7 +14,7 @@
 struct process {
     struct child child; /* none while EMPTY */
     enum process_state state;
-    bool proven;      /* has answered a job */
+    bool proven;      /* has answered a job, or has ended before it could */
     int jobs;         /* answered */
     int64_t due_ns;   /* EMPTY: when to start; RETIRING: when to kill */
     struct buf words; /* the end of what it said on stderr since its start, between jobs */
