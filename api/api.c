@@ -42,6 +42,7 @@ int api_new(struct conf *conf, struct api **ret, struct err *err)
     if (!a)
         return err_set(err, -ENOMEM, "no memory");
     a->conf = conf_ref(conf);
+    redis_clock_init(&a->clock);
     a->born_at = (double)clock_wall_us() / 1e6;
     int rc = auth_init(&a->auth, conf->api_token, conf->api_read_token);
     if (rc == 0)
@@ -142,6 +143,7 @@ void api_free(struct api *a)
                  log_int("requests", http_server_exchanges(a->http)));
     http_server_stop(a->http);
     redis_pool_free(a->pool);
+    redis_clock_release(&a->clock);
     store_free(a->store);
     conf_unref(a->conf);
     free(a);

@@ -9,6 +9,7 @@
 #include "api/access_log.h"
 #include "api/api.h"
 #include "api/auth.h"
+#include "api/clock.h"
 #include "api/crew.h"
 #include "http/server.h"
 #include "redis/pool.h"
@@ -20,10 +21,12 @@ struct api {
     struct redis_pool *pool;
     struct auth auth;
     struct crew crew;
+    struct redis_clock clock;
     struct traffic traffic;
     struct http_server *http; /* NULL until it is started */
     atomic_bool stopping;
-    double born_at; /* Unix time */
+    atomic_uint_fast64_t enqueued; /* jobs */
+    double born_at;                /* Unix time */
 };
 
 #endif

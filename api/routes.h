@@ -28,5 +28,8 @@ extern const size_t nroutes;
 /* One file each. */
 void answer_livez(struct call *c);
 void answer_readyz(struct call *c);
+void answer_enqueue(struct call *c);
+void answer_job(struct call *c);
+void answer_cancel(struct call *c);
 
 #endif

@@ -74,6 +74,9 @@ struct envelope {
 
 /* -EBADMSG (above); -ENOMEM. On failure there is nothing to release. */
 int envelope_parse(struct slice payload, struct envelope *ret, struct err *err) warn_unused_result;
+/* The same, and on -EBADMSG the name of the field that is wrong, if it is one. */
+int envelope_check(struct slice payload, struct envelope *ret, const char **ret_field,
+                   struct err *err) warn_unused_result;
 void envelope_release(struct envelope *e); /* accepts a zeroed one; leaves one */
 
 /* Executions so far, this one included: 1 for a job that never failed. */

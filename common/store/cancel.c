@@ -8,6 +8,7 @@
 #include "job/envelope.h"
 #include "questions.h"
 #include "scripts.h"
+#include "store/job_view.h"
 
 enum { PAGE = 1000 };
 
@@ -186,4 +187,39 @@ int store_cancel_withdraw(const struct store *s, struct redis_conn *c, const cha
     else
         free(where);
     return rc;
+}
+
+/* ---- both ---- */
+
+/* Only a tracked job says that it runs. */
+static int is_running(const struct store *s, struct redis_conn *c, const char *jid, bool *ret,
+                      struct err *err)
+{
+    struct reply *record = NULL;
+    int rc = store_job_read(s, c, jid, &record, err);
+    if (rc == 0)
+        *ret = slice_is(reply_str(reply_field(record, "state")), "running");
+    reply_free(record);
+    return rc;
+}
+
+int store_cancel_job(const struct store *s, struct redis_conn *c, const char *jid, int64_t ttl_s,
+                     struct cancellation *ret, struct err *err)
+{
+    struct cancellation done = {0};
+    int rc = is_running(s, c, jid, &done.running, err);
+    /* The flag before the search: what is claimed while we look meets it. */
+    if (rc == 0)
+        rc = store_cancel(s, c, jid, err);
+    if (rc == 0)
+        rc = store_cancel_withdraw(s, c, jid, ttl_s, &done.where, err);
+    if (rc == 0)
+        *ret = done;
+    return rc;
+}
+
+void cancellation_release(struct cancellation *c)
+{
+    free(c->where);
+    *c = (struct cancellation){0};
 }

@@ -12,6 +12,9 @@
 #ifndef SLUICE_STORE_CANCEL_H
 #define SLUICE_STORE_CANCEL_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "store/store.h"
 
 enum {
@@ -28,6 +31,15 @@ int store_cancel(const struct store *s, struct redis_conn *c, const char *jid,
                  struct err *err) warn_unused_result;
 int store_cancel_clear(const struct store *s, struct redis_conn *c, const char *jid,
                        struct err *err) warn_unused_result;
+
+/* All of it for one job: whether its record says that it runs, the flag, then what waits. */
+struct cancellation {
+    char *where;  /* "queue:default", "retry" …: taken out there; "" when it was not found */
+    bool running; /* as far as it is tracked */
+};
+int store_cancel_job(const struct store *s, struct redis_conn *c, const char *jid, int64_t ttl_s,
+                     struct cancellation *ret, struct err *err) warn_unused_result;
+void cancellation_release(struct cancellation *c);
 
 /* The jids that are flagged now: an array of strings. */
 int store_cancelled(const struct store *s, struct redis_conn *c, struct reply **ret,
