@@ -43,6 +43,7 @@ int api_new(struct conf *conf, struct api **ret, struct err *err)
         return err_set(err, -ENOMEM, "no memory");
     a->conf = conf_ref(conf);
     redis_clock_init(&a->clock);
+    snapshots_init(&a->snapshots);
     a->born_at = (double)clock_wall_us() / 1e6;
     int rc = auth_init(&a->auth, conf->api_token, conf->api_read_token);
     if (rc == 0)
@@ -143,6 +144,7 @@ void api_free(struct api *a)
                  log_int("requests", http_server_exchanges(a->http)));
     http_server_stop(a->http);
     redis_pool_free(a->pool);
+    snapshots_release(&a->snapshots);
     redis_clock_release(&a->clock);
     store_free(a->store);
     conf_unref(a->conf);

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "http/path.h"
 
-static int64_t deadline_of(const struct call *c)
+int64_t call_deadline_ns(const struct call *c)
 {
     return c->x->whole_ns + (int64_t)(c->api->conf->api_max_wait * (double)NS_PER_S);
 }
@@ -44,17 +44,18 @@ void call_run(void *ctx, struct http_exchange *x)
     http_answer(x);
 }
 
+int call_gate(struct call *c, struct err *err)
+{
+    return c->redis ? 0 : redis_pool_take(c->api->pool, call_deadline_ns(c), &c->redis, err);
+}
+
 bool call_redis(struct call *c)
 {
     struct err err = {""};
-    if (c->redis)
-        return true;
-    int rc = redis_pool_take(c->api->pool, deadline_of(c), &c->redis, &err);
-    if (rc == 0)
-        return true;
-    c->redis = NULL;
-    call_fail(c, rc, &err);
-    return false;
+    int rc = call_gate(c, &err);
+    if (rc != 0)
+        call_fail(c, rc, &err);
+    return rc == 0;
 }
 
 /* What a failure means to a client, and whether time may heal it. */
@@ -72,6 +73,7 @@ static const struct meaning {
     {-ENOMEM, HTTP_UNAVAILABLE, "no_memory", true},
     {-EACCES, HTTP_UNAVAILABLE, "redis_refuses", false},
     {-EMEDIUMTYPE, HTTP_CONFLICT, "wrong_type", false},
+    {-ENOENT, HTTP_NOT_FOUND, "not_found", false},
 };
 
 void call_fail(struct call *c, int rc, const struct err *err)

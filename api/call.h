@@ -33,8 +33,13 @@ void call_answer(struct api *a, struct http_exchange *x);
 /* The same for a thread of the crew (ctx is a struct api), and sends it. */
 void call_run(void *ctx, struct http_exchange *x);
 
-/* Passes the gate; false when the answer is that it could not be passed in time. */
+/* Passes the gate, in time: see redis/pool.h. */
+int call_gate(struct call *c, struct err *err) warn_unused_result;
+/* The same; false when the answer is that it could not be passed. */
 bool call_redis(struct call *c) warn_unused_result;
+
+/* Until when it may wait, monotonic. */
+int64_t call_deadline_ns(const struct call *c);
 
 /* The answer to a failure of the store. */
 void call_fail(struct call *c, int rc, const struct err *err);

@@ -160,7 +160,7 @@ void answer_cancel(struct call *c)
     if (!call_redis(c))
         return;
     int rc = store_cancel_job(c->api->store, c->redis, c->param, (int64_t)c->api->conf->stream_ttl,
-                              &done, &err);
+                              c->api->conf->max_payload, &done, &err);
     if (rc != 0) {
         call_fail(c, rc, &err);
         return;

@@ -11,6 +11,7 @@
 #include "api/auth.h"
 #include "api/clock.h"
 #include "api/crew.h"
+#include "api/snapshot.h"
 #include "http/server.h"
 #include "redis/pool.h"
 #include "store/store.h"
@@ -22,6 +23,7 @@ struct api {
     struct auth auth;
     struct crew crew;
     struct redis_clock clock;
+    struct snapshots snapshots;
     struct traffic traffic;
     struct http_server *http; /* NULL until it is started */
     atomic_bool stopping;

@@ -31,5 +31,19 @@ void answer_readyz(struct call *c);
 void answer_enqueue(struct call *c);
 void answer_job(struct call *c);
 void answer_cancel(struct call *c);
+void answer_queues(struct call *c);
+void answer_pause(struct call *c);
+void answer_resume(struct call *c);
+void answer_workers(struct call *c);
+void answer_worker_quiet(struct call *c);
+void answer_worker_resume(struct call *c);
+void answer_worker_stop(struct call *c);
+void answer_retry(struct call *c);
+void answer_schedule(struct call *c);
+void answer_dead(struct call *c);
+void answer_requeue(struct call *c);
+void answer_delete(struct call *c);
+void answer_stats(struct call *c);
+void answer_metrics(struct call *c);
 
 #endif

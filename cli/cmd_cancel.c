@@ -47,8 +47,9 @@ static int cancel(const struct request *r, struct session *session, const char *
 {
     struct err err = {""};
     struct cancellation done = {0};
-    int code = store_cancel_job(session->store, session->redis, jid,
-                                (int64_t)session->conf->stream_ttl, &done, &err);
+    int code =
+        store_cancel_job(session->store, session->redis, jid, (int64_t)session->conf->stream_ttl,
+                         session->conf->max_payload, &done, &err);
     if (code == 0)
         print_outcome(r, jid, &done);
     bool waits = code == 0 && r->wait && !*done.where;

@@ -339,6 +339,7 @@ int http_server_start(const struct http_server_options *o, struct http_server **
     int rc = http_listen(o->listen, &fd, &s->loopback, err);
     if (rc == 0) {
         errno = 0;
+        *ret = s; /* callbacks may ask for it from now on */
         s->daemon = start_daemon(s, fd);
         /* The socket is left open: on some of its failures the library has closed it. */
         if (!s->daemon) {
@@ -349,10 +350,9 @@ int http_server_start(const struct http_server_options *o, struct http_server **
     }
     if (rc != 0) {
         free_server(s);
-        return rc;
+        *ret = NULL;
     }
-    *ret = s;
-    return 0;
+    return rc;
 }
 
 void http_server_quiesce(struct http_server *s)

@@ -59,7 +59,8 @@ struct http_server_options {
 
 struct http_server; /* opaque */
 
-/* Serves from the return on. Fails with err as http_listen() says; -ENOMEM, -EAGAIN. */
+/* Serves from the return on; *ret is set before the first callback, and NULL on failure. Fails with
+ * err as http_listen() says; -ENOMEM, -EAGAIN. */
 int http_server_start(const struct http_server_options *o, struct http_server **ret,
                       struct err *err) warn_unused_result;
 

@@ -112,6 +112,11 @@ int envelope_put_failure(const struct envelope *e, const char *queue, const char
 int envelope_put_enqueued(const struct envelope *e, const char *queue, double now,
                           struct buf *out) warn_unused_result;
 
+/* The same for a dead job that is to begin anew: retry_count, failed_at and retried_at are removed,
+ * too. error_class and error_message stay, for whoever wants to know. */
+int envelope_put_renewed(const struct envelope *e, const char *queue, double now,
+                         struct buf *out) warn_unused_result;
+
 /* The same for the schedule: both enqueued_at and `at` are removed. */
 int envelope_put_scheduled(const struct envelope *e, const char *queue, double now,
                            struct buf *out) warn_unused_result;

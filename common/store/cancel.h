@@ -38,7 +38,8 @@ struct cancellation {
     bool running; /* as far as it is tracked */
 };
 int store_cancel_job(const struct store *s, struct redis_conn *c, const char *jid, int64_t ttl_s,
-                     struct cancellation *ret, struct err *err) warn_unused_result;
+                     int64_t max_payload, struct cancellation *ret,
+                     struct err *err) warn_unused_result;
 void cancellation_release(struct cancellation *c);
 
 /* The jids that are flagged now: an array of strings. */
@@ -47,9 +48,11 @@ int store_cancelled(const struct store *s, struct redis_conn *c, struct reply **
 
 /* Looks for a waiting job in schedule, retry and the queues that are in `queues`, and takes it out:
  * its record says stopped then. Of a queue the next STORE_CANCEL_LOOK_MAX jobs are looked at; one
- * further behind, or claimed meanwhile, meets its flag. *ret_where: "" when it was not found, else
- * the key without prefix, to be freed. Many round trips, none of them long. */
+ * further behind, longer than max_payload or claimed meanwhile, meets its flag. *ret_where: "" when
+ * it was not found, else the key without prefix, to be freed. Many round trips, none of them long.
+ */
 int store_cancel_withdraw(const struct store *s, struct redis_conn *c, const char *jid,
-                          int64_t ttl_s, char **ret_where, struct err *err) warn_unused_result;
+                          int64_t ttl_s, int64_t max_payload, char **ret_where,
+                          struct err *err) warn_unused_result;
 
 #endif
