@@ -21,6 +21,7 @@ const struct route routes[] = {
     {"POST", "/v1/dead/{jid}/requeue", RIGHTS_ALL, .answer = answer_requeue},
     {"GET", "/v1/stats", RIGHTS_READ, .answer = answer_stats},
     {"GET", "/metrics", RIGHTS_READ, .answer = answer_metrics},
+    {"GET", "/openapi.yaml", RIGHTS_READ, .at_once = true, .answer = answer_description},
 };
 /* clang-format on */
 

@@ -45,5 +45,6 @@ void answer_requeue(struct call *c);
 void answer_delete(struct call *c);
 void answer_stats(struct call *c);
 void answer_metrics(struct call *c);
+void answer_description(struct call *c);
 
 #endif
