@@ -1,12 +1,10 @@
 /* sluice cancel */
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "base/json.h"
 #include "cli/follow.h"
 #include "cli/time_text.h"
-#include "store/cancel.h"
+#include "store/inspect_json.h"
 
 enum { WAIT = CLI_OPTION };
 
@@ -28,58 +26,34 @@ static int take_option(void *ctx, int id, const char *value)
     return CLI_GO;
 }
 
-/* What is known of it: "queue:default" (taken out there), "running" (told), or "" (flagged). */
-static void print_outcome(const struct request *r, const char *jid, const char *where, bool running)
+/* What is known of it: taken out of where it waited, told to stop, or flagged. */
+static void print_outcome(const struct request *r, const char *jid, const struct cancellation *c)
 {
     struct buf out = {0};
-    if (r->common.json) {
-        buf_puts(&out, "{\"jid\":");
-        json_put_string(&out, slice_of(jid), SIZE_MAX);
-        buf_puts(&out, ",\"withdrawn\":");
-        if (*where)
-            json_put_string(&out, slice_of(where), SIZE_MAX);
-        else
-            buf_puts(&out, "null");
-        buf_printf(&out, ",\"running\":%s}", running ? "true" : "false");
-    } else if (*where) {
-        buf_printf(&out, "stopped: it was taken out of %s", where);
-    } else if (running) {
+    if (r->common.json)
+        inspect_put_cancellation(&out, jid, c);
+    else if (*c->where)
+        buf_printf(&out, "stopped: it was taken out of %s", c->where);
+    else if (c->running)
         buf_puts(&out, "it runs, and is told to stop");
-    } else {
+    else
         buf_puts(&out, "it waits nowhere that was looked at: whoever has it, or gets it within a "
                        "day, stops it");
-    }
     cli_print(&out);
     buf_release(&out);
-}
-
-/* Only a tracked job says that it runs. */
-static int is_running(const struct session *session, const char *jid, bool *ret, struct err *err)
-{
-    struct reply *record = NULL;
-    int rc = store_job_read(session->store, session->redis, jid, &record, err);
-    if (rc == 0)
-        *ret = slice_is(reply_str(reply_field(record, "state")), "running");
-    reply_free(record);
-    return rc;
 }
 
 static int cancel(const struct request *r, struct session *session, const char *jid, double wait_s)
 {
     struct err err = {""};
-    char *where = NULL;
-    bool running = false;
-    int code = is_running(session, jid, &running, &err);
-    /* The flag before the search: what is claimed while we look meets it. */
+    struct cancellation done = {0};
+    int code =
+        store_cancel_job(session->store, session->redis, jid, (int64_t)session->conf->stream_ttl,
+                         session->conf->max_payload, &done, &err);
     if (code == 0)
-        code = store_cancel(session->store, session->redis, jid, &err);
-    if (code == 0)
-        code = store_cancel_withdraw(session->store, session->redis, jid,
-                                     (int64_t)session->conf->stream_ttl, &where, &err);
-    if (code == 0)
-        print_outcome(r, jid, where, running);
-    bool waits = code == 0 && r->wait && !*where;
-    free(where);
+        print_outcome(r, jid, &done);
+    bool waits = code == 0 && r->wait && !*done.where;
+    cancellation_release(&done);
     if (waits) {
         struct follow f = {.session = session, .jid = jid, .timeout_ms = (int64_t)(wait_s * 1000)};
         enum job_end end = JOB_GOES_ON;

@@ -3,28 +3,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "base/json.h"
 #include "cli/human.h"
 #include "cli/session.h"
 #include "cli/table.h"
 #include "cli/time_text.h"
-#include "store/inspect.h"
-
-static void print_json(const struct queue_info *q, size_t n)
-{
-    struct buf out = {0};
-    buf_puts(&out, "{\"queues\":[");
-    for (size_t i = 0; i < n; i++) {
-        buf_puts(&out, i > 0 ? ",{\"name\":" : "{\"name\":");
-        json_put_string(&out, slice_of(q[i].name), SIZE_MAX);
-        buf_printf(&out, ",\"size\":%" PRId64 ",\"latency\":%.3f,\"paused\":%s,\"wrong_type\":%s}",
-                   q[i].size, q[i].latency_s, q[i].paused ? "true" : "false",
-                   q[i].wrong_type ? "true" : "false");
-    }
-    buf_puts(&out, "]}");
-    cli_print(&out);
-    buf_release(&out);
-}
+#include "store/inspect_json.h"
 
 static void add_row(struct table *t, const struct queue_info *q)
 {
@@ -79,10 +62,14 @@ static int run(const struct cli_command *self, int argc, char **argv)
     if (code != 0)
         rc = cli_fail(code, &err);
     else {
-        if (common.json)
-            print_json(queues, n);
-        else
+        struct buf out = {0};
+        if (common.json) {
+            inspect_put_queues(&out, queues, n);
+            cli_print(&out);
+        } else {
             print_text(&session, queues, n);
+        }
+        buf_release(&out);
         rc = CLI_DONE;
     }
     queue_infos_free(queues, n);

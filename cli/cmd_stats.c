@@ -6,37 +6,7 @@
 #include "cli/human.h"
 #include "cli/session.h"
 #include "cli/table.h"
-#include "job/envelope.h"
-#include "store/inspect.h"
-
-static void print_json(const struct store_stats *s)
-{
-    const struct {
-        const char *name;
-        int64_t n;
-    } figures[] = {
-        {"processed", s->processed},
-        {"failed", s->failed},
-        {"processed_today", s->processed_today},
-        {"failed_today", s->failed_today},
-        {"enqueued", s->enqueued},
-        {"claimed", s->claimed},
-        {"scheduled", s->scheduled},
-        {"retries", s->retries},
-        {"dead", s->dead},
-        {"workers", s->workers},
-        {"busy", s->busy},
-    };
-    struct buf out = {0};
-    buf_putc(&out, '{');
-    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
-        buf_printf(&out, "\"%s\":%" PRId64 ",", figures[i].name, figures[i].n);
-    buf_puts(&out, "\"now\":");
-    job_put_time(&out, s->now);
-    buf_putc(&out, '}');
-    cli_print(&out);
-    buf_release(&out);
-}
+#include "store/inspect_json.h"
 
 static void count_cell(struct table *t, enum tone tone, int64_t n)
 {
@@ -116,10 +86,14 @@ static int run(const struct cli_command *self, int argc, char **argv)
     if (code != 0)
         rc = cli_fail(code, &err);
     else {
-        if (common.json)
-            print_json(&stats);
-        else
+        struct buf out = {0};
+        if (common.json) {
+            inspect_put_stats(&out, &stats);
+            cli_print(&out);
+        } else {
             print_text(&session, &stats);
+        }
+        buf_release(&out);
         rc = CLI_DONE;
     }
     session_close(&session);

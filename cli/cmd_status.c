@@ -2,7 +2,7 @@
 #include <getopt.h>
 
 #include "cli/job_record.h"
-#include "store/job_view.h"
+#include "store/inspect_json.h"
 
 static int run(const struct cli_command *self, int argc, char **argv)
 {
@@ -31,7 +31,7 @@ static int run(const struct cli_command *self, int argc, char **argv)
         double now = 0;
         struct buf out = {0};
         if (common.json) {
-            job_record_put_json(jid, record, &out);
+            inspect_put_job(&out, jid, record);
             cli_print(&out);
         } else {
             (void)!store_time(session.redis, &now, NULL); /* without it times are as recorded */

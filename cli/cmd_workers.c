@@ -8,42 +8,7 @@
 #include "cli/session.h"
 #include "cli/table.h"
 #include "cli/time_text.h"
-#include "store/inspect.h"
-
-static const char *state_of(const struct worker_info *w)
-{
-    bool reports = w->info[0] != '\0';
-    if (w->sluice && !w->lease)
-        return "lost"; /* others give its jobs back to their queues */
-    if (!reports)
-        return w->lease ? "starting" : "gone";
-    return w->quiet ? "quiet" : "running";
-}
-
-static void print_json(const struct worker_info *w, size_t n)
-{
-    struct buf out = {0};
-    buf_puts(&out, "{\"workers\":[");
-    for (size_t i = 0; i < n; i++, w++) {
-        enum json_type type;
-        struct slice info = slice_of(w->info);
-        buf_puts(&out, i > 0 ? ",{\"identity\":" : "{\"identity\":");
-        json_put_string(&out, slice_of(w->identity), SIZE_MAX);
-        buf_printf(&out,
-                   ",\"state\":\"%s\",\"sluice\":%s,\"lease\":%s,\"quiet\":%s,\"busy\":%" PRId64
-                   ",\"threads\":%" PRId64 ",\"claims\":%" PRId64 ",\"rss_kb\":%" PRId64
-                   ",\"rtt_us\":%" PRId64 ",\"beat\":%.6f,\"info\":",
-                   state_of(w), w->sluice ? "true" : "false", w->lease ? "true" : "false",
-                   w->quiet ? "true" : "false", w->busy, w->concurrency, w->claims, w->rss_kb,
-                   w->rtt_us, w->beat);
-        /* What another process wrote is passed on as it is, if it is JSON at all. */
-        buf_put(&out, json_scan(info, &type, NULL, NULL, NULL) == 0 ? info : slice_of("null"));
-        buf_putc(&out, '}');
-    }
-    buf_puts(&out, "]}");
-    cli_print(&out);
-    buf_release(&out);
-}
+#include "store/inspect_json.h"
 
 /* ---- Queues: the array `queues` of the info as "a, b, c" ------------------------------------- */
 
@@ -82,7 +47,7 @@ static enum tone tone_of(const char *state)
 
 static void add_row(struct table *t, const struct worker_info *w, double now)
 {
-    const char *state = state_of(w);
+    const char *state = worker_info_state(w);
     char kb[HUMAN_TEXT], age[DURATION_TEXT];
     struct buf queues = {0};
     bool reports = w->info[0] != '\0';
@@ -140,10 +105,14 @@ static int run(const struct cli_command *self, int argc, char **argv)
     if (code != 0)
         rc = cli_fail(code, &err);
     else {
-        if (common.json)
-            print_json(workers, n);
-        else
+        struct buf out = {0};
+        if (common.json) {
+            inspect_put_workers(&out, workers, n);
+            cli_print(&out);
+        } else {
             print_text(&session, workers, n, now);
+        }
+        buf_release(&out);
         rc = CLI_DONE;
     }
     worker_infos_free(workers, n);

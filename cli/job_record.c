@@ -3,41 +3,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "base/json.h"
 #include "cli/follow.h"
 #include "cli/table.h"
 #include "cli/time_text.h"
-
-/* The fields of a record in the order of a job's life; others follow as they come. */
-static const struct {
-    const char *name;
-    enum { TEXT, NUMBER, TIME, SECONDS, JSON } kind;
-} fields[] = {
-    {"state", TEXT},         {"class", TEXT},      {"queue", TEXT},       {"attempt", NUMBER},
-    {"worker", TEXT},        {"started_at", TIME}, {"finished_at", TIME}, {"duration_s", SECONDS},
-    {"peak_rss_kb", NUMBER}, {"cpu_s", SECONDS},   {"error_class", TEXT}, {"error", TEXT},
-    {"result", JSON},
-};
-enum { FIELDS = sizeof fields / sizeof fields[0] };
-
-void job_record_put_json(const char *jid, const struct reply *record, struct buf *out)
-{
-    buf_puts(out, "{\"jid\":");
-    json_put_string(out, slice_of(jid), SIZE_MAX);
-    for (size_t i = 0; i < FIELDS; i++) {
-        const struct reply *value = reply_field(record, fields[i].name);
-        enum json_type type;
-        if (!value)
-            continue;
-        buf_printf(out, ",\"%s\":", fields[i].name);
-        /* Whoever wrote the record, what we print is JSON. */
-        if (fields[i].kind != TEXT && json_scan(reply_str(value), &type, NULL, NULL, NULL) == 0)
-            buf_put(out, reply_str(value));
-        else
-            json_put_string(out, reply_str(value), SIZE_MAX);
-    }
-    buf_putc(out, '}');
-}
+#include "store/inspect_json.h"
 
 static enum tone tone_of(struct slice state)
 {
@@ -61,15 +30,15 @@ void job_record_print(const struct reply *record, double now)
     struct terminal terminal = terminal_of(STDOUT_FILENO);
     struct table t = {.column = columns, .columns = 2};
     char text[DURATION_TEXT];
-    for (size_t i = 0; i < FIELDS; i++) {
-        const struct reply *value = reply_field(record, fields[i].name);
+    for (size_t i = 0; i < JOB_FIELDS; i++) {
+        const struct reply *value = reply_field(record, job_fields[i].name);
         struct slice s = reply_str(value);
         if (!value)
             continue;
-        table_cell(&t, TONE_DIM, "%s", fields[i].name);
-        if (fields[i].kind == TIME && now > 0)
+        table_cell(&t, TONE_DIM, "%s", job_fields[i].name);
+        if (job_fields[i].kind == JOB_TIME && now > 0)
             table_cell(&t, TONE_PLAIN, "%s ago", duration_text(now - reply_real(value), text));
-        else if (fields[i].kind == SECONDS)
+        else if (job_fields[i].kind == JOB_SECONDS)
             table_cell(&t, TONE_PLAIN, "%s", duration_text(reply_real(value), text));
         else
             table_cell(&t, i == 0 ? tone_of(s) : TONE_PLAIN, "%.*s", (int)s.n, s.p);
@@ -94,7 +63,7 @@ int job_wait(const struct session *session, const char *jid, bool json)
         struct buf out = {0};
         struct slice error = reply_str(reply_field(record, "error"));
         if (json)
-            job_record_put_json(jid, record, &out);
+            inspect_put_job(&out, jid, record);
         else if (end == JOB_COMPLETED)
             buf_put(&out, reply_str(reply_field(record, "result")));
         else

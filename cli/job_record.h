@@ -1,13 +1,10 @@
 /*
- * The record of a tracked job (`sluice:job:<jid>`) as JSON and as text, and the wait for its end.
+ * The record of a tracked job (`sluice:job:<jid>`) as text, and the wait for its end.
  */
 #ifndef SLUICE_CLI_JOB_RECORD_H
 #define SLUICE_CLI_JOB_RECORD_H
 
 #include "cli/session.h"
-
-/* Appends {"jid":…,"state":…, …}. Times and counts are numbers, the result is what it was. */
-void job_record_put_json(const char *jid, const struct reply *record, struct buf *out);
 
 /* Prints a field a line; now: Redis' time, or 0 when it is not known. */
 void job_record_print(const struct reply *record, double now);

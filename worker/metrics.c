@@ -1,11 +1,8 @@
 #include "worker/metrics.h"
 
-#include <sys/resource.h>
-
-#include "base/process.h"
+#include "figures/figures.h"
 #include "handlers/child.h"
 #include "handlers/process_pool.h"
-#include "http/metrics.h"
 #include "worker/parts.h"
 
 /* ---- jobs ---- */
@@ -98,28 +95,16 @@ static void put_counts(struct buf *out, struct worker *w)
                         (double)atomic_load(counters[i].n));
 }
 
-struct state {
-    const char *name;
-    int n;
-};
-
-static void put_states(struct buf *out, const char *name, const char *help,
-                       const struct state *states, size_t n)
-{
-    metrics_family(out, name, METRICS_GAUGE, help);
-    for (size_t i = 0; i < n; i++)
-        metrics_put(out, name, metrics_labels({"state", states[i].name}), states[i].n);
-}
-
 static void put_processes(struct buf *out)
 {
     int idle = process_count(PROCESS_IDLE);
-    const struct state states[] = {
+    const struct figure_state states[] = {
         {"busy", child_count() - idle}, {"idle", idle}, {"starting", process_count(PROCESS_EMPTY)}};
-    put_states(out, "sluice_handler_processes",
-               "Processes of handlers: at work on a job (or about to end), waiting for one, still "
-               "to be started.",
-               states, sizeof states / sizeof states[0]);
+    figures_put_states(
+        out, "sluice_handler_processes",
+        "Processes of handlers: at work on a job (or about to end), waiting for one, still "
+        "to be started.",
+        states, sizeof states / sizeof states[0]);
 }
 
 static void put_work(struct buf *out, struct worker *w)
@@ -134,61 +119,12 @@ static void put_work(struct buf *out, struct worker *w)
     put_processes(out);
 }
 
-/* ---- Redis ---- */
-
-static void put_redis(struct buf *out, struct worker *w)
+static void put_lease(struct buf *out, struct worker *w)
 {
-    struct redis_pool_stats s;
-    redis_pool_stats(w->pool, &s);
-    const struct state permits[] = {{"limit", s.permits_limit},
-                                    {"in_use", s.permits_in_use},
-                                    {"waiting", s.permits_waiting},
-                                    {"peak", s.permits_peak}};
-    const struct state connections[] = {{"limit", s.connections_limit},
-                                        {"open", s.connections_open},
-                                        {"in_use", s.connections_in_use},
-                                        {"peak", s.connections_peak}};
-    put_states(out, "sluice_redis_permits", "The gate: operations on Redis at once.", permits,
-               sizeof permits / sizeof permits[0]);
-    put_states(out, "sluice_redis_connections", "Connections to Redis, private ones included.",
-               connections, sizeof connections / sizeof connections[0]);
-
-    metrics_family(out, "sluice_redis_permit_wait_seconds", METRICS_HISTOGRAM,
-                   "Waits at the gate, of those that got a permit.");
-    metrics_put_histogram(out, "sluice_redis_permit_wait_seconds", NULL, s.permit_wait);
-    metrics_family(out, "sluice_redis_op_seconds", METRICS_HISTOGRAM,
-                   "Operations, from a connection's take to its give.");
-    metrics_put_histogram(out, "sluice_redis_op_seconds", NULL, s.op);
-
-    metrics_counter(out, "sluice_redis_connects_total", "Connections opened.", (double)s.connects);
-    metrics_counter(out, "sluice_redis_reconnects_total",
-                    "Connections opened in place of ones that broke.", (double)s.reconnects);
-    metrics_counter(out, "sluice_redis_connect_failures_total", "Failed attempts to connect.",
-                    (double)s.connect_failures);
     metrics_gauge(out, "sluice_lease_held", "1 while this worker's lease is certainly held.",
                   heartbeat_fresh(&w->heartbeat));
     metrics_counter(out, "sluice_lease_lapses_total", "Times the lease had lapsed.",
                     (double)heartbeat_generation(&w->heartbeat));
-}
-
-/* ---- the process, by the names that Prometheus' own libraries use ---- */
-
-static double seconds_of(struct timeval t)
-{
-    return (double)t.tv_sec + (double)t.tv_usec / 1e6;
-}
-
-static void put_process(struct buf *out, const struct worker *w)
-{
-    struct rusage used = {0};
-    (void)getrusage(RUSAGE_SELF, &used); /* cannot fail for ourselves */
-    metrics_family(out, "sluice_build_info", METRICS_GAUGE, "1, with the version.");
-    metrics_put(out, "sluice_build_info", metrics_labels({"version", SLUICE_VERSION}), 1);
-    metrics_counter(out, "process_cpu_seconds_total", "Processor time, of users and the system.",
-                    seconds_of(used.ru_utime) + seconds_of(used.ru_stime));
-    metrics_gauge(out, "process_resident_memory_bytes", "Memory in use.",
-                  (double)process_rss_kb(0) * 1024);
-    metrics_gauge(out, "process_start_time_seconds", "Start, in Unix time.", w->born_at);
 }
 
 void worker_put_metrics(struct worker *w, struct buf *out)
@@ -196,6 +132,7 @@ void worker_put_metrics(struct worker *w, struct buf *out)
     put_tally(out, &w->tally);
     put_counts(out, w);
     put_work(out, w);
-    put_redis(out, w);
-    put_process(out, w);
+    figures_put_redis(out, w->pool);
+    put_lease(out, w);
+    figures_put_process(out, w->born_at);
 }

@@ -28,13 +28,19 @@
 #include "base/err.h"
 #include "base/log.h"
 
-enum conf_program { CONF_WORKER = 1, CONF_COMMAND = 2 }; /* bits: who reads a setting */
+enum conf_program {
+    CONF_WORKER = 1,
+    CONF_COMMAND = 2,
+    CONF_API = 4
+}; /* bits: who reads a setting */
 
 /* Connections beside the permits. Each worker holds one for its heartbeat and one for control
  * messages, and one blocking wait per queue up to CONF_BLOCKING_MAX (further queues share a
  * poll). The 20 of "permits + 20" hold these 18 and two to spare. */
 enum { CONF_HEARTBEAT_CONNS = 1, CONF_CONTROL_CONNS = 1, CONF_BLOCKING_MAX = 16 };
 enum { CONF_POOL_OVERHEAD = 20 };
+/* The API process keeps one for what its viewers follow. */
+enum { CONF_SUBSCRIBER_CONNS = 1 };
 enum { CONF_QUEUES_MAX = 256, CONF_QUEUE_NAME_MAX = 256, CONF_QUEUE_WEIGHT_MAX = 1000 };
 
 struct conf_queue {
@@ -112,6 +118,18 @@ struct conf {
     enum log_format log_format;
     char *metrics_listen; /* "host:port", or NULL = off */
 
+    /* api: */
+    char *api_listen;     /* "host:port" */
+    char *api_token;      /* may do everything; NULL = none; secret */
+    char *api_read_token; /* may read; NULL = none; secret */
+    int api_max_concurrent_ops;
+    int api_max_connections;
+    double api_max_wait;     /* seconds; longest wait for a turn at Redis */
+    double api_idle_timeout; /* seconds */
+    double api_stop_timeout; /* seconds */
+    int64_t api_max_body;    /* bytes of one request */
+    int api_max_clients;     /* connections at once */
+
     struct conf_handler *handlers; /* in the order of the file: the first match wins */
     int nhandlers;
 
@@ -125,6 +143,7 @@ struct conf_flags {
     const char *queues;      /* --queues */
     const char *threads;     /* --threads */
     const char *url;         /* --redis (commands) */
+    const char *listen;      /* --listen (sluice-api) */
 };
 
 /* Loads the settings a program reads. Without a file: defaults, environment, flags.

@@ -46,7 +46,9 @@ void conf_print_defaults(enum conf_program program, struct buf *out)
                "# A key here is overruled by its environment variable, and that by its flag; an\n"
                "# empty variable counts as not set. Unknown keys, wrong types and values out of\n"
                "# range are errors.\n",
-               program == CONF_WORKER ? "sluice-worker" : "the sluice command");
+               program == CONF_WORKER ? "sluice-worker"
+               : program == CONF_API  ? "sluice-api"
+                                      : "the sluice command");
     for (const struct setting *s = settings; s < settings + SETTINGS; s++) {
         if (!(s->programs & program))
             continue;

@@ -1,6 +1,9 @@
 #include "conf/load.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#include "base/slice.h"
 
 static size_t row_of(const struct setting *s)
 {
@@ -74,6 +77,43 @@ static int check_tls(const struct load *l, struct err *err)
     return load_blame(l, given, rc, err);
 }
 
+/* "host" of "host:port", as is_listen() in value.c has let it pass. */
+static bool is_loopback(const char *listen)
+{
+    struct slice host = {listen, (size_t)(strrchr(listen, ':') - listen)};
+    return slice_is(host, "localhost") || slice_is(host, "[::1]") ||
+           (host.n > 4 && strncmp(host.p, "127.", 4) == 0 &&
+            strspn(host.p, "0123456789.") == host.n);
+}
+
+/* Where it is open to other machines, it is not open to everybody. */
+static int check_api(const struct load *l, struct err *err)
+{
+    const struct conf *c = l->conf;
+    int needed = c->api_max_concurrent_ops + CONF_SUBSCRIBER_CONNS;
+    const struct setting *listen = setting_at(offsetof(struct conf, api_listen));
+    if (!c->api_listen)
+        return load_blame(l, listen,
+                          err_set(err, -EINVAL, "api.listen is \"off\", must be host:port"), err);
+    if (!is_loopback(c->api_listen) && !c->api_token && !c->api_read_token)
+        return load_blame(l, listen,
+                          err_set(err, -EINVAL,
+                                  "api.listen is \"%s\", which other machines can reach; it must "
+                                  "be a loopback address (127.0.0.1, [::1], localhost), or "
+                                  "api.token (SLUICE_API_TOKEN) must be set",
+                                  c->api_listen),
+                          err);
+    if (c->api_max_connections < needed)
+        return load_blame(l, setting_at(offsetof(struct conf, api_max_connections)),
+                          err_set(err, -EINVAL,
+                                  "api.max_connections is %d, but %d are needed: %d permit%s + %d "
+                                  "subscriber",
+                                  c->api_max_connections, needed, c->api_max_concurrent_ops,
+                                  c->api_max_concurrent_ops == 1 ? "" : "s", CONF_SUBSCRIBER_CONNS),
+                          err);
+    return 0;
+}
+
 static bool is_given(const char *flag)
 {
     return flag && *flag;
@@ -106,6 +146,8 @@ int conf_load(enum conf_program program, const struct conf_flags *flags, struct 
         rc = check_tls(&l, err);
     if (rc == 0 && program == CONF_WORKER)
         rc = check_pool(&l, err);
+    if (rc == 0 && program == CONF_API)
+        rc = check_api(&l, err);
     if (rc == 0) {
         *ret = l.conf;
         l.conf = NULL;

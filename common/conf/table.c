@@ -23,7 +23,8 @@ static_assert(sizeof(enum log_format) == sizeof(int) && LOG_JSON == 1, "log_form
 #define CHOICE(member, words)   FIELD(VALUE_CHOICE, member), .field.choices = words
 
 #define WORKER .programs = CONF_WORKER
-#define ALL    .programs = CONF_WORKER | CONF_COMMAND
+#define API    .programs = CONF_API
+#define ALL    .programs = CONF_WORKER | CONF_COMMAND | CONF_API
 
 enum { MINUTE = 60, HOUR = 60 * MINUTE, DAY = 24 * HOUR, MIB = 1 << 20 };
 
@@ -107,6 +108,35 @@ const struct setting settings[SETTINGS] = {
      FIELD(VALUE_LISTEN, metrics_listen), .preset = "127.0.0.1:9394",
      .doc =
          "Where the worker serves /metrics, /livez and /readyz, to whoever reaches it; off: not."},
+
+    {PATH("api", "listen"), .env = "SLUICE_API_LISTEN", FLAG("--listen", listen, CONF_API), API,
+     FIELD(VALUE_LISTEN, api_listen), .preset = "127.0.0.1:8394",
+     .doc = "Where the API is served; an address that other machines reach needs a token."},
+    {PATH("api", "token"), .env = "SLUICE_API_TOKEN", API, SECRET(api_token, 1, 1024),
+     .example = "secret", .doc = "Bearer token of who may do everything. Never printed."},
+    {PATH("api", "read_token"), .env = "SLUICE_API_READ_TOKEN", API,
+     SECRET(api_read_token, 1, 1024), .example = "secret",
+     .doc = "Bearer token of who may read and change nothing. Never printed."},
+    {PATH("api", "max_concurrent_ops"), .env = "REDIS_MAX_CONCURRENT_OPS", API,
+     INT(api_max_concurrent_ops, 1, 1000), .preset = "20",
+     .doc = "Permits: operations of the API on Redis at once."},
+    {PATH("api", "max_connections"), .env = "REDIS_MAX_CONNECTIONS", API,
+     INT(api_max_connections, 2, 20000), .preset = "50",
+     .doc = "Connections of the API to Redis in all, at least permits + 1."},
+    {PATH("api", "max_wait"), .env = "SLUICE_API_MAX_WAIT", API, SECONDS(api_max_wait, 0.1, 60),
+     .preset = "2", .doc = "Longest wait of a request for a turn at Redis; then it is told 503."},
+    {PATH("api", "idle_timeout"), .env = "SLUICE_API_IDLE_TIMEOUT", API,
+     SECONDS(api_idle_timeout, 1, HOUR), .preset = "30",
+     .doc = "Close connections of clients that were silent for this long."},
+    {PATH("api", "stop_timeout"), .env = "SLUICE_API_STOP_TIMEOUT", API,
+     SECONDS(api_stop_timeout, 0, HOUR), .preset = "10",
+     .doc = "From SIGTERM until requests that are still under way are given up."},
+    {PATH("api", "max_body"), .env = "SLUICE_API_MAX_BODY", API,
+     LONG(api_max_body, 1024, 512 * MIB), .preset = "16777216",
+     .doc = "Bytes of one request's body."},
+    {PATH("api", "max_clients"), .env = "SLUICE_API_MAX_CLIENTS", API,
+     INT(api_max_clients, 1, 1000000), .preset = "10000",
+     .doc = "Connections of clients at once; more wait in the kernel."},
 };
 /* clang-format on */
 

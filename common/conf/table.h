@@ -15,7 +15,7 @@
 #include "conf/conf.h"
 #include "conf/value.h"
 
-enum { SETTINGS = 28 };
+enum { SETTINGS = 38 };
 
 struct setting {
     struct field field; /* named by its path, "redis.url" */

@@ -1,67 +1,83 @@
 /*
- * A small HTTP/1.1 server: exact paths, GET and HEAD, answers that are there at once.
+ * A small HTTP/1.1 server: the worker's figures and the API stand on it.
  *
  * libmicrohttpd speaks the protocol (rejected: our own parser, which would have to earn the trust
- * that this one has; its types stay in this room). One thread of it serves all connections by
- * epoll and calls the routes, so an answer must never wait for anything.
+ * that this one has; its types stay in this room). One or a few threads of it serve all
+ * connections by epoll, so nothing that runs on them may wait for anything.
  *
- * What a client may cost is bounded: so many connections (more wait in the kernel's backlog), a few
- * KiB for a request's line and headers, so many seconds of silence; a body is refused. Whoever is
- * slow holds up neither others nor a stop.
+ * Model. A request is an exchange. `begin` judges it by its head and may answer at once; then the
+ * body is not read. `handle` gets it whole and answers, or lets somebody else do so later, on any
+ * thread: until then the connection is suspended and costs no thread. `ended` tells what came of
+ * it. Each exchange that was begun ends once, also when its client is gone.
  *
- * Errors to clients are JSON: {"error":{"code":"not_found","message":"…"}}.
+ * What clients may cost is bounded: so many connections (more wait in the kernel's backlog), so
+ * many bytes of a request's line and headers, of a body, and of all bodies that are held at once,
+ * so many seconds of silence. Whoever is slow holds up neither others nor a stop.
  *
- * Threads: start and stop from one thread; the routes run on the server's. Ownership: the options'
- * routes and ctx are borrowed until the stop.
+ * Stopping: quiesce, wait until idle as long as one likes, see to it that every exchange that was
+ * handed out is answered, stop.
+ *
+ * Threads: start to stop from one thread; callbacks run on the server's; http_answer() on any, once
+ * for each exchange that `handle` did not answer. Ownership: ctx and what the options point to are
+ * borrowed until the stop; an exchange belongs to whoever has to answer it, then to the server.
  */
 #ifndef SLUICE_HTTP_SERVER_H
 #define SLUICE_HTTP_SERVER_H
 
-#include <stdbool.h>
-
-#include "base/buf.h"
 #include "base/err.h"
+#include "http/message.h"
 
-#define HTTP_JSON "application/json"
-
-struct http_request {
-    const char *path; /* decoded, without the query */
+struct http_exchange {
+    struct http_request req;
+    struct http_response res;
+    int64_t begun_ns;           /* monotonic, as is the next: its head has come */
+    int64_t whole_ns;           /* its body, too */
+    void *mark;                 /* of the callbacks */
+    struct http_exchange *next; /* of who has to answer it */
 };
 
-/* What a route fills in. The body is taken over; one that ran out of memory becomes a 500. */
-struct http_response {
-    int status;               /* 200 unless the route says otherwise */
-    const char *content_type; /* a constant; HTTP_JSON unless … */
-    struct buf body;
-};
-
-struct http_route {
-    const char *path;
-    void (*answer)(void *ctx, const struct http_request *req, struct http_response *res);
-};
+/* A header or a parameter of the query, as it was sent; NULL without. Until it is answered. */
+const char *http_header(const struct http_exchange *x, const char *name);
+const char *http_query(const struct http_exchange *x, const char *name);
 
 struct http_server_options {
     const char *listen; /* "host:port", "[address]:port" */
-    const struct http_route *routes;
-    int nroutes;
     void *ctx;
+    /* True to go on; false when x->res is the answer. */
+    bool (*begin)(void *ctx, struct http_exchange *x);
+    /* True when x->res is the answer; false when http_answer() says so, before or after. */
+    bool (*handle)(void *ctx, struct http_exchange *x);
+    /* bytes: of the answer's body. May be NULL. */
+    void (*ended)(void *ctx, const struct http_exchange *x, size_t bytes, bool sent);
+    unsigned threads; /* >= 1 */
     unsigned max_connections;
     unsigned timeout_s; /* a connection that is silent for so long is closed */
+    size_t max_head;    /* bytes of a connection's memory: line and headers */
+    int64_t max_body;   /* bytes; 0: none is accepted */
+    int64_t max_bodies; /* bytes of all that are held */
 };
 
 struct http_server; /* opaque */
 
-/* Serves from the return on. Fails with err as http_listen() says; -ENOMEM, -EAGAIN. */
+/* Serves from the return on; *ret is set before the first callback, and NULL on failure. Fails with
+ * err as http_listen() says; -ENOMEM, -EAGAIN. */
 int http_server_start(const struct http_server_options *o, struct http_server **ret,
                       struct err *err) warn_unused_result;
 
-/* Closes all connections, whatever they are doing; after it no route runs. Accepts NULL. */
+/* x->res is filled in; x is the server's again. */
+void http_answer(struct http_exchange *x);
+
+/* No new connections; later requests on old ones are told 503. */
+void http_server_quiesce(struct http_server *s);
+/* False when the monotonic deadline has passed and exchanges are still under way. */
+bool http_server_wait_idle(struct http_server *s, int64_t deadline_ns);
+int http_server_exchanges(struct http_server *s); /* under way now */
+
+/* Closes all connections, whatever they are doing; after it no callback runs. No exchange may be
+ * waiting for its answer. Accepts NULL. */
 void http_server_stop(struct http_server *s);
 
 /* True when only this machine can reach it. */
 bool http_server_is_loopback(const struct http_server *s);
-
-/* Makes the response an error in the shape above. */
-void http_fail(struct http_response *res, int status, const char *code, const char *message);
 
 #endif

@@ -63,6 +63,7 @@ static const unsigned char first_of_length[] = {
 /* The values as they came, after the scan: nothing is judged before the last duplicate is known. */
 struct fields {
     struct slice value[FIELD_COUNT]; /* n is 0 when absent */
+    const char **refused;            /* where to note which one is wrong */
 };
 
 static enum field field_of(struct slice key)
@@ -107,6 +108,7 @@ static int refuse(const struct fields *fields, enum field field, const char *all
     };
     struct slice value = fields->value[field];
     const char *name = names[field].p;
+    *fields->refused = name;
     if (value.n == 0)
         return err_set(err, -EBADMSG, "field \"%s\" is missing; %s is required", name, allowed);
     enum json_type type = json_type_of(value);
@@ -344,9 +346,10 @@ static const char *root_kind(enum json_type type)
     }
 }
 
-int envelope_parse(struct slice payload, struct envelope *ret, struct err *err)
+int envelope_check(struct slice payload, struct envelope *ret, const char **ret_field,
+                   struct err *err)
 {
-    struct fields fields = {0};
+    struct fields fields = {.refused = ret_field};
     struct envelope e = {.payload = payload, .keep_dead = true, .retry_count = -1};
     enum json_type type;
     int rc = json_scan(payload, &type, collect, &fields, err);
@@ -371,6 +374,12 @@ out:
     else
         *ret = e;
     return rc;
+}
+
+int envelope_parse(struct slice payload, struct envelope *ret, struct err *err)
+{
+    const char *field;
+    return envelope_check(payload, ret, &field, err);
 }
 
 void envelope_release(struct envelope *e)

@@ -74,6 +74,9 @@ struct envelope {
 
 /* -EBADMSG (above); -ENOMEM. On failure there is nothing to release. */
 int envelope_parse(struct slice payload, struct envelope *ret, struct err *err) warn_unused_result;
+/* The same, and on -EBADMSG the name of the field that is wrong, if it is one. */
+int envelope_check(struct slice payload, struct envelope *ret, const char **ret_field,
+                   struct err *err) warn_unused_result;
 void envelope_release(struct envelope *e); /* accepts a zeroed one; leaves one */
 
 /* Executions so far, this one included: 1 for a job that never failed. */
@@ -108,6 +111,11 @@ int envelope_put_failure(const struct envelope *e, const char *queue, const char
  * absent. */
 int envelope_put_enqueued(const struct envelope *e, const char *queue, double now,
                           struct buf *out) warn_unused_result;
+
+/* The same for a dead job that is to begin anew: retry_count, failed_at and retried_at are removed,
+ * too. error_class and error_message stay, for whoever wants to know. */
+int envelope_put_renewed(const struct envelope *e, const char *queue, double now,
+                         struct buf *out) warn_unused_result;
 
 /* The same for the schedule: both enqueued_at and `at` are removed. */
 int envelope_put_scheduled(const struct envelope *e, const char *queue, double now,

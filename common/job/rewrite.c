@@ -6,13 +6,15 @@
 
 #include "base/json.h"
 
+enum { CHANGES_MAX = 8 };
+
 /* The members to splice, gathered one by one. Their values lie in one buffer that may move while
  * it grows; they become slices of it only at the end. */
 struct changes {
     struct buf text;
     int n;
-    const char *key[8];
-    size_t begin[8];
+    const char *key[CHANGES_MAX];
+    size_t begin[CHANGES_MAX];
 };
 
 /* What is appended to the returned buffer up to the next change is the value of key: nothing at
@@ -28,7 +30,7 @@ static struct buf *change(struct changes *c, const char *key)
 /* Splices the payload with the changes and ends them. */
 static int apply(struct changes *c, const struct envelope *e, struct buf *out)
 {
-    struct splice splices[8];
+    struct splice splices[CHANGES_MAX];
     for (int i = 0; i < c->n; i++) {
         size_t end = i + 1 < c->n ? c->begin[i + 1] : c->text.n;
         splices[i] =
@@ -75,6 +77,20 @@ int envelope_put_enqueued(const struct envelope *e, const char *queue, double no
         job_put_time(change(&c, "created_at"), now);
     job_put_time(change(&c, "enqueued_at"), now);
     change(&c, "at");
+    return apply(&c, e, out);
+}
+
+int envelope_put_renewed(const struct envelope *e, const char *queue, double now, struct buf *out)
+{
+    struct changes c = {0};
+    change_names(&c, e, queue);
+    if (e->created_at == 0)
+        job_put_time(change(&c, "created_at"), now);
+    job_put_time(change(&c, "enqueued_at"), now);
+    change(&c, "at");
+    change(&c, "retry_count");
+    change(&c, "failed_at");
+    change(&c, "retried_at");
     return apply(&c, e, out);
 }
 

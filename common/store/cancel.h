@@ -12,6 +12,9 @@
 #ifndef SLUICE_STORE_CANCEL_H
 #define SLUICE_STORE_CANCEL_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "store/store.h"
 
 enum {
@@ -23,6 +26,19 @@ enum {
 /* Sets the flag and sends the message. May be repeated. */
 int store_cancel(const struct store *s, struct redis_conn *c, const char *jid,
                  struct err *err) warn_unused_result;
+/* Takes the flag away, for a job that is to run again after all. */
+int store_cancel_clear(const struct store *s, struct redis_conn *c, const char *jid,
+                       struct err *err) warn_unused_result;
+
+/* All of it for one job: whether its record says that it runs, the flag, then what waits. */
+struct cancellation {
+    char *where;  /* "queue:default", "retry" …: taken out there; "" when it was not found */
+    bool running; /* as far as it is tracked */
+};
+int store_cancel_job(const struct store *s, struct redis_conn *c, const char *jid, int64_t ttl_s,
+                     int64_t max_payload, struct cancellation *ret,
+                     struct err *err) warn_unused_result;
+void cancellation_release(struct cancellation *c);
 
 /* The jids that are flagged now: an array of strings. */
 int store_cancelled(const struct store *s, struct redis_conn *c, struct reply **ret,
@@ -30,9 +46,11 @@ int store_cancelled(const struct store *s, struct redis_conn *c, struct reply **
 
 /* Looks for a waiting job in schedule, retry and the queues that are in `queues`, and takes it out:
  * its record says stopped then. Of a queue the next STORE_CANCEL_LOOK_MAX jobs are looked at; one
- * further behind, or claimed meanwhile, meets its flag. *ret_where: "" when it was not found, else
- * the key without prefix, to be freed. Many round trips, none of them long. */
+ * further behind, longer than max_payload or claimed meanwhile, meets its flag. *ret_where: "" when
+ * it was not found, else the key without prefix, to be freed. Many round trips, none of them long.
+ */
 int store_cancel_withdraw(const struct store *s, struct redis_conn *c, const char *jid,
-                          int64_t ttl_s, char **ret_where, struct err *err) warn_unused_result;
+                          int64_t ttl_s, int64_t max_payload, char **ret_where,
+                          struct err *err) warn_unused_result;
 
 #endif

@@ -5,16 +5,26 @@
 #include "fsck_run.h"
 
 static const struct fsck_family families[] = {
-    {KEY_QUEUES, true, "set"},           {KEY_SCHEDULE, true, "zset"},
-    {KEY_RETRY, true, "zset"},           {KEY_DEAD, true, "zset"},
-    {KEY_PAUSED, true, "set"},           {KEY_PROCESSES, true, "set"},
+    {KEY_QUEUES, true, "set"},
+    {KEY_SCHEDULE, true, "zset"},
+    {KEY_RETRY, true, "zset"},
+    {KEY_DEAD, true, "zset"},
+    {KEY_PAUSED, true, "set"},
+    {KEY_PROCESSES, true, "set"},
     {KEY_PROCESSED, false, "integer"}, /* also of each day */
-    {KEY_FAILED, false, "integer"},      {KEY_WORKERS, true, "set"},
-    {KEY_CANCELLED, true, "zset"},       {KEY_QUEUE_PREFIX, false, "list"},
-    {KEY_JOB_PREFIX, false, "hash"},     {KEY_STREAM_PREFIX, false, "list"},
-    {KEY_DELIVERY_PREFIX, false, "set"}, {KEY_TRIAL_PREFIX, false, "list"},
-    {KEY_LEASE_PREFIX, false, "string"}, {KEY_CLAIMS_PREFIX, false, "hash"},
-    {KEY_CLAIM_PREFIX, false, "list"},   {KEY_QUARANTINE_PREFIX, false, NULL},
+    {KEY_FAILED, false, "integer"},
+    {KEY_WORKERS, true, "set"},
+    {KEY_CANCELLED, true, "zset"},
+    {KEY_QUEUE_PREFIX, false, "list"},
+    {KEY_JOB_PREFIX, false, "hash"},
+    {KEY_STREAM_PREFIX, false, "list"},
+    {KEY_DELIVERY_PREFIX, false, "set"},
+    {KEY_TRIAL_PREFIX, false, "list"},
+    {KEY_LEASE_PREFIX, false, "string"},
+    {KEY_CLAIMS_PREFIX, false, "hash"},
+    {KEY_CLAIM_PREFIX, false, "list"},
+    {KEY_QUARANTINE_PREFIX, false, NULL},
+    {KEY_IDEMPOTENCY_PREFIX, false, "string"},
 };
 
 /* A key that is named like a claim, and not by a worker: none can be right. */

@@ -26,6 +26,7 @@ static const char *const names[KEY_COUNT] = {
     [KEY_CLAIMS_PREFIX] = "sluice:claims:",
     [KEY_CLAIM_PREFIX] = "sluice:claim:",
     [KEY_QUARANTINE_PREFIX] = "sluice:quarantine:",
+    [KEY_IDEMPOTENCY_PREFIX] = "sluice:idempotency:",
 };
 
 static const struct {

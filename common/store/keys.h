@@ -22,19 +22,20 @@ enum key {
     KEY_PROCESSES,
     KEY_PROCESSED,
     KEY_FAILED,
-    KEY_WORKERS,           /* set of identities that may hold claims */
-    KEY_CANCELLED,         /* zset of jids that are to end, by the time of the order */
-    KEY_CONTROL,           /* channel to all workers; with :<identity> to one */
-    KEY_QUEUE_PREFIX,      /* queue:<name> */
-    KEY_JOB_PREFIX,        /* sluice:job:<jid> */
-    KEY_STREAM_PREFIX,     /* sluice:stream:<jid>, also the channel */
-    KEY_DELIVERY_PREFIX,   /* sluice:deliveries:<sha1 of the payload> */
-    KEY_TRIAL_PREFIX,      /* sluice:trial:<queue>, list of jobs on their last delivery */
-    KEY_LEASE_PREFIX,      /* sluice:lease:<identity> */
-    KEY_CLAIMS_PREFIX,     /* sluice:claims:<identity>, hash seq -> queue */
-    KEY_CLAIM_PREFIX,      /* sluice:claim:<identity>:<seq>, list; prefix without the identity */
-    KEY_QUARANTINE_PREFIX, /* sluice:quarantine:<key>:<ms>, what fsck has put aside */
-    KEY_LEASE,             /* of this worker, as are the next ones */
+    KEY_WORKERS,            /* set of identities that may hold claims */
+    KEY_CANCELLED,          /* zset of jids that are to end, by the time of the order */
+    KEY_CONTROL,            /* channel to all workers; with :<identity> to one */
+    KEY_QUEUE_PREFIX,       /* queue:<name> */
+    KEY_JOB_PREFIX,         /* sluice:job:<jid> */
+    KEY_STREAM_PREFIX,      /* sluice:stream:<jid>, also the channel */
+    KEY_DELIVERY_PREFIX,    /* sluice:deliveries:<sha1 of the payload> */
+    KEY_TRIAL_PREFIX,       /* sluice:trial:<queue>, list of jobs on their last delivery */
+    KEY_LEASE_PREFIX,       /* sluice:lease:<identity> */
+    KEY_CLAIMS_PREFIX,      /* sluice:claims:<identity>, hash seq -> queue */
+    KEY_CLAIM_PREFIX,       /* sluice:claim:<identity>:<seq>, list; prefix without the identity */
+    KEY_QUARANTINE_PREFIX,  /* sluice:quarantine:<key>:<ms>, what fsck has put aside */
+    KEY_IDEMPOTENCY_PREFIX, /* sluice:idempotency:<key>, what was answered to it */
+    KEY_LEASE,              /* of this worker, as are the next ones */
     KEY_CLAIMS,
     KEY_OWN_CLAIM_PREFIX, /* sluice:claim:<this identity>: */
     KEY_SELF,             /* <identity> */

@@ -5,15 +5,11 @@
 #ifndef SLUICE_TESTS_TEST_HEALTH_H
 #define SLUICE_TESTS_TEST_HEALTH_H
 
-#include <arpa/inet.h>
-#include <poll.h>
 #include <sys/socket.h>
 
-#include "base/buf.h"
 #include "support/exposition.h"
+#include "support/http_ask.h"
 #include "test_worker.h"
-
-enum { ANSWER_MS = 30000 };
 
 #define SETTINGS                                                                                   \
     "worker: {threads: 4, queues: [critical, default], lease: 2, shutdown_timeout: 60}\n"          \
@@ -23,67 +19,19 @@ static int port;
 
 /* ---- a client ---- */
 
-struct answer {
-    int status;
-    char *text; /* the whole answer */
-    const char *body;
-};
-
 static inline int dial(void)
 {
-    struct sockaddr_in addr = {.sin_family = AF_INET,
-                               .sin_port = htons((uint16_t)port),
-                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ck_assert_int_ge(fd, 0);
-    if (connect(fd, (struct sockaddr *)&addr, sizeof addr) == 0)
-        return fd;
-    (void)close(fd);
-    return -1;
+    return ask_dial(port);
 }
 
-/* Until the server closes. */
-static inline void read_all(int fd, struct buf *out)
-{
-    char bytes[4096];
-    struct pollfd p = {.fd = fd, .events = POLLIN};
-    ssize_t n;
-    do {
-        ck_assert_msg(poll(&p, 1, ANSWER_MS) == 1, "no answer");
-        n = recv(fd, bytes, sizeof bytes, 0);
-        if (n > 0)
-            buf_append(out, bytes, (size_t)n);
-    } while (n > 0);
-}
-
-/* Sends a request as it is. status 0: nobody serves there. */
 static inline struct answer exchange(const char *request)
 {
-    struct answer a = {0};
-    struct buf got = {0};
-    size_t n = strlen(request);
-    int fd = dial();
-    if (fd < 0)
-        return a;
-    ck_assert_int_eq(send(fd, request, n, MSG_NOSIGNAL), (ssize_t)n);
-    read_all(fd, &got);
-    (void)close(fd); /* only read */
-    buf_putc(&got, '\0');
-    a.text = buf_steal(&got, NULL);
-    if (!a.text || sscanf(a.text, "HTTP/1.1 %d ", &a.status) != 1)
-        return a;
-    const char *end = strstr(a.text, "\r\n\r\n");
-    ck_assert_ptr_nonnull(end);
-    a.body = end + 4;
-    return a;
+    return ask_raw(port, slice_of(request));
 }
 
 static inline struct answer ask(const char *method, const char *path)
 {
-    char request[256];
-    (void)snprintf(request, sizeof request,
-                   "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", method, path);
-    return exchange(request);
+    return ask_for(port, method, path, "", (struct slice){"", 0});
 }
 
 static inline int status_of(const char *path)

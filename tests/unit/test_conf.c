@@ -168,14 +168,20 @@ START_TEST(every_setting_from_the_environment)
         {"SLUICE_LOG_FORMAT", "json", "  format: json\n"},
         {"SLUICE_METRICS_LISTEN", "off", "  listen: off\n"},
     };
-    ck_assert_int_eq(sizeof cases / sizeof *cases, SETTINGS);
+    const size_t n = sizeof cases / sizeof *cases;
+    size_t row = 0;
     for (int i = 0; i < SETTINGS; i++) {
-        ck_assert_str_eq(cases[i].name, settings[i].env); /* the table has no other */
-        set(cases[i].name, cases[i].value);
+        if (!(settings[i].programs & CONF_WORKER))
+            continue;
+        ck_assert_uint_lt(row, n);
+        ck_assert_str_eq(cases[row].name, settings[i].env); /* the table has no other */
+        set(cases[row].name, cases[row].value);
+        row++;
     }
+    ck_assert_uint_eq(row, n);
     struct conf *c = accept_yaml(NULL);
     char *dump = dump_of(c);
-    for (int i = 0; i < SETTINGS; i++)
+    for (size_t i = 0; i < n; i++)
         ck_assert_msg(strstr(dump, cases[i].dumped), "no %s in\n%s", cases[i].dumped, dump);
     ck_assert_ptr_null(c->metrics_listen);
     free(dump);

@@ -107,6 +107,8 @@ START_TEST(worker_yaml_is_the_table)
     for (int i = 0; i < SETTINGS; i++) {
         const struct setting *s = &settings[i];
         struct buf line = {0};
+        if (!(s->programs & CONF_WORKER))
+            continue;
         if (s->preset)
             buf_printf(&line, "\n  %s: %s\n", s->key, *s->preset ? s->preset : "\"\"");
         else

@@ -5,7 +5,7 @@
     "url, host, port, username, password, db, ssl, tls_ca, tls_cert, tls_key, "                    \
     "sentinel_username, sentinel_password, connect_timeout, "                                      \
     "socket_timeout, idle_timeout, max_concurrent_ops, max_connections, key_prefix"
-#define SECTIONS "redis, worker, log, metrics, handlers"
+#define SECTIONS "redis, worker, log, metrics, api, handlers"
 #define NO_EXTRAS                                                                                  \
     "anchors, aliases and tags are not allowed, text with & * ! in front must be in quotes"
 
@@ -23,7 +23,7 @@ static const struct {
     /* keys */
     {"log: {}\nreddis: {port: 1}\n",
      "conf.yaml:2: unknown section \"reddis\", must be one of " SECTIONS},
-    {"api:\n  listen: x\n", "conf.yaml:1: unknown section \"api\", must be one of " SECTIONS},
+    {"apis:\n  listen: x\n", "conf.yaml:1: unknown section \"apis\", must be one of " SECTIONS},
     {"threads: 5\n", "conf.yaml:1: unknown section \"threads\", must be one of " SECTIONS},
     {"redis:\n  port: 1\n  prot: 1\n",
      "conf.yaml:3: unknown key \"prot\" in redis, must be one of " REDIS_KEYS},

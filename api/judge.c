@@ -1,0 +1,114 @@
+#include "api/judge.h"
+
+#include <stdio.h>
+#include <strings.h>
+
+#include "api/parts.h"
+#include "api/routes.h"
+#include "http/path.h"
+
+/* A row of the path, and the one of the method when there is one. */
+static const struct route *find(const struct http_request *req, const struct route **ret_path)
+{
+    const char *method = strcmp(req->method, "HEAD") == 0 ? "GET" : req->method;
+    for (const struct route *r = routes; r < routes + nroutes; r++) {
+        if (!http_path_match(r->path, req->path, NULL))
+            continue;
+        *ret_path = r;
+        if (strcmp(r->method, method) == 0)
+            return r;
+    }
+    return NULL;
+}
+
+/* The methods of a path: "GET, HEAD, OPTIONS". */
+static void allow(struct http_response *res, const struct route *path)
+{
+    char text[HTTP_HEADER_VALUE_MAX];
+    int n = 0;
+    for (const struct route *r = routes; r < routes + nroutes; r++)
+        if (strcmp(r->path, path->path) == 0)
+            n += snprintf(text + n, sizeof text - (size_t)n, "%s, %s", r->method,
+                          strcmp(r->method, "GET") == 0 ? "HEAD, " : "");
+    (void)snprintf(text + n, sizeof text - (size_t)n, "OPTIONS"); /* all of them fit */
+    http_set_header(res, "Allow", text);
+}
+
+static void refuse_stranger(struct http_exchange *x)
+{
+    http_fail(&x->res, HTTP_UNAUTHORIZED, "unauthorized",
+              http_header(x, "Authorization")
+                  ? "the token is not known"
+                  : "a token is required: the header Authorization: Bearer TOKEN");
+    http_set_header(&x->res, "WWW-Authenticate", "Bearer");
+}
+
+/* "application/json; charset=utf-8" is application/json. */
+static bool type_is(const char *header, const char *type)
+{
+    size_t n = strlen(type);
+    return header && strncasecmp(header, type, n) == 0 && strchr("; \t", header[n]);
+}
+
+static bool judge_body(struct http_exchange *x, const struct route *route)
+{
+    if (!route->takes_jobs) {
+        if (x->req.body_bytes == 0)
+            return true;
+        http_fail(&x->res, HTTP_TOO_LARGE, "body_not_allowed", "a request here has no body");
+        return false;
+    }
+    const char *type = http_header(x, "Content-Type");
+    if (type_is(type, HTTP_JSON) || type_is(type, CALL_NDJSON))
+        return true;
+    http_fail(&x->res, HTTP_UNSUPPORTED_TYPE, "unsupported_type",
+              "the Content-Type must be application/json (one job, or an array of jobs) or "
+              "application/x-ndjson (a job a line)");
+    return false;
+}
+
+bool judge_begin(void *ctx, struct http_exchange *x)
+{
+    const struct api *a = ctx;
+    const struct route *path = NULL, *route = find(&x->req, &path);
+    enum rights rights = RIGHTS_NONE;
+    if (!path || path->rights != RIGHTS_NONE) {
+        rights = auth_rights(&a->auth, http_header(x, "Authorization"));
+        if (rights == RIGHTS_NONE) {
+            refuse_stranger(x);
+            return false;
+        }
+    }
+    if (!path) {
+        http_fail(&x->res, HTTP_NOT_FOUND, "not_found", "nothing is served at this path");
+        return false;
+    }
+    if (!route) {
+        if (strcmp(x->req.method, "OPTIONS") == 0)
+            x->res.status = HTTP_NO_CONTENT;
+        else
+            http_fail(&x->res, HTTP_METHOD_NOT_ALLOWED, "method_not_allowed",
+                      "this method is not served at this path; the header Allow names those that "
+                      "are");
+        allow(&x->res, path);
+        return false;
+    }
+    if (rights < route->rights) {
+        http_fail(&x->res, HTTP_FORBIDDEN, "forbidden", "this token may only read");
+        return false;
+    }
+    x->mark = (void *)(uintptr_t)route; /* constant, and read only */
+    return judge_body(x, route);
+}
+
+bool judge_handle(void *ctx, struct http_exchange *x)
+{
+    struct api *a = ctx;
+    const struct route *route = x->mark;
+    if (route->at_once) {
+        call_answer(a, x);
+        return true;
+    }
+    crew_submit(&a->crew, x);
+    return false;
+}

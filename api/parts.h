@@ -1,0 +1,34 @@
+/*
+ * What an API process is made of: for the files of this room alone.
+ */
+#ifndef SLUICE_API_PARTS_H
+#define SLUICE_API_PARTS_H
+
+#include <stdatomic.h>
+
+#include "api/access_log.h"
+#include "api/api.h"
+#include "api/auth.h"
+#include "api/clock.h"
+#include "api/crew.h"
+#include "api/snapshot.h"
+#include "http/server.h"
+#include "redis/pool.h"
+#include "store/store.h"
+
+struct api {
+    struct conf *conf;
+    struct store *store;
+    struct redis_pool *pool;
+    struct auth auth;
+    struct crew crew;
+    struct redis_clock clock;
+    struct snapshots snapshots;
+    struct traffic traffic;
+    struct http_server *http; /* NULL until it is started */
+    atomic_bool stopping;
+    atomic_uint_fast64_t enqueued; /* jobs */
+    double born_at;                /* Unix time */
+};
+
+#endif

@@ -1,0 +1,28 @@
+#include "api/routes.h"
+
+/* clang-format off: a row reads as a record */
+const struct route routes[] = {
+    {"GET", "/livez", RIGHTS_NONE, .at_once = true, .answer = answer_livez},
+    {"GET", "/readyz", RIGHTS_READ, .answer = answer_readyz},
+    {"POST", "/v1/jobs", RIGHTS_ALL, .takes_jobs = true, .answer = answer_enqueue},
+    {"GET", "/v1/jobs/{jid}", RIGHTS_READ, .answer = answer_job},
+    {"DELETE", "/v1/jobs/{jid}", RIGHTS_ALL, .answer = answer_cancel},
+    {"GET", "/v1/queues", RIGHTS_READ, .answer = answer_queues},
+    {"POST", "/v1/queues/{queue}/pause", RIGHTS_ALL, .answer = answer_pause},
+    {"POST", "/v1/queues/{queue}/resume", RIGHTS_ALL, .answer = answer_resume},
+    {"GET", "/v1/workers", RIGHTS_READ, .answer = answer_workers},
+    {"POST", "/v1/workers/{identity}/quiet", RIGHTS_ALL, .answer = answer_worker_quiet},
+    {"POST", "/v1/workers/{identity}/resume", RIGHTS_ALL, .answer = answer_worker_resume},
+    {"POST", "/v1/workers/{identity}/stop", RIGHTS_ALL, .answer = answer_worker_stop},
+    {"GET", "/v1/retry", RIGHTS_READ, .answer = answer_retry},
+    {"GET", "/v1/schedule", RIGHTS_READ, .answer = answer_schedule},
+    {"GET", "/v1/dead", RIGHTS_READ, .answer = answer_dead},
+    {"DELETE", "/v1/dead/{jid}", RIGHTS_ALL, .answer = answer_delete},
+    {"POST", "/v1/dead/{jid}/requeue", RIGHTS_ALL, .answer = answer_requeue},
+    {"GET", "/v1/stats", RIGHTS_READ, .answer = answer_stats},
+    {"GET", "/metrics", RIGHTS_READ, .answer = answer_metrics},
+    {"GET", "/openapi.yaml", RIGHTS_READ, .at_once = true, .answer = answer_description},
+};
+/* clang-format on */
+
+const size_t nroutes = sizeof routes / sizeof routes[0];

@@ -1,0 +1,50 @@
+/*
+ * What is served: one row for each method of each path. api/openapi.yaml describes the same rows to
+ * the world, and a test holds the two against each other.
+ *
+ * GET serves HEAD, too; OPTIONS is answered from the table.
+ */
+#ifndef SLUICE_API_ROUTES_H
+#define SLUICE_API_ROUTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "api/auth.h"
+#include "api/call.h"
+
+struct route {
+    const char *method;
+    const char *path;   /* http/path.h */
+    enum rights rights; /* RIGHTS_NONE: open to everybody, also where there is a token */
+    bool at_once;       /* waits for nothing, so it needs no thread of the crew */
+    bool takes_jobs;    /* takes a body: application/json or application/x-ndjson */
+    void (*answer)(struct call *c);
+};
+
+extern const struct route routes[];
+extern const size_t nroutes;
+
+/* One file each. */
+void answer_livez(struct call *c);
+void answer_readyz(struct call *c);
+void answer_enqueue(struct call *c);
+void answer_job(struct call *c);
+void answer_cancel(struct call *c);
+void answer_queues(struct call *c);
+void answer_pause(struct call *c);
+void answer_resume(struct call *c);
+void answer_workers(struct call *c);
+void answer_worker_quiet(struct call *c);
+void answer_worker_resume(struct call *c);
+void answer_worker_stop(struct call *c);
+void answer_retry(struct call *c);
+void answer_schedule(struct call *c);
+void answer_dead(struct call *c);
+void answer_requeue(struct call *c);
+void answer_delete(struct call *c);
+void answer_stats(struct call *c);
+void answer_metrics(struct call *c);
+void answer_description(struct call *c);
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * A request and its answer, as the server hands them to whoever serves.
+ *
+ * The path is as it was sent, still percent-encoded: a parameter with an encoded slash or NUL in it
+ * must not be torn apart or cut, so each is decoded by itself (http/path.h).
+ *
+ * Errors to clients are JSON: {"error":{"code":"not_found","message":"…"}}, and for bad input also
+ * "field" and, of many, "index".
+ *
+ * Threads: none; an answer belongs to whoever fills it in.
+ */
+#ifndef SLUICE_HTTP_MESSAGE_H
+#define SLUICE_HTTP_MESSAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+#define HTTP_JSON "application/json"
+
+enum http_status {
+    HTTP_OK = 200,
+    HTTP_ACCEPTED = 202,
+    HTTP_NO_CONTENT = 204,
+    HTTP_BAD_REQUEST = 400,
+    HTTP_UNAUTHORIZED = 401,
+    HTTP_FORBIDDEN = 403,
+    HTTP_NOT_FOUND = 404,
+    HTTP_METHOD_NOT_ALLOWED = 405,
+    HTTP_CONFLICT = 409,
+    HTTP_TOO_LARGE = 413,
+    HTTP_UNSUPPORTED_TYPE = 415,
+    HTTP_UNPROCESSABLE = 422,
+    HTTP_TOO_MANY = 429,
+    HTTP_FAILED = 500,
+    HTTP_UNAVAILABLE = 503,
+};
+
+struct http_request {
+    const char *method;
+    const char *path;   /* "/…", percent-encoded, without the query */
+    int64_t body_bytes; /* as announced: 0 without a body, -1 of a length that is not known */
+    struct slice body;  /* once it is there */
+};
+
+enum { HTTP_HEADERS_MAX = 4, HTTP_HEADER_VALUE_MAX = 64 };
+
+/* The body is taken over; one that ran out of memory becomes a 500. */
+struct http_response {
+    int status;               /* 200 unless it is said otherwise */
+    const char *content_type; /* a constant; HTTP_JSON unless … */
+    struct buf body;
+    struct {
+        const char *name; /* a constant */
+        char value[HTTP_HEADER_VALUE_MAX];
+    } header[HTTP_HEADERS_MAX];
+    int nheaders;
+};
+
+/* Adds a header of our own making; the value is cut to fit. */
+void http_set_header(struct http_response *res, const char *name, const char *value);
+
+/* Makes the response an error in the shape above. */
+void http_fail(struct http_response *res, int status, const char *code, const char *message);
+/* field may be NULL; index < 0: none. */
+void http_fail_at(struct http_response *res, int status, const char *code, const char *message,
+                  const char *field, int64_t index);
+
+#endif

@@ -1,0 +1,123 @@
+#include "store/inspect_json.h"
+
+#include <inttypes.h>
+
+#include "base/json.h"
+#include "job/envelope.h"
+
+static const char *truth(bool b)
+{
+    return b ? "true" : "false";
+}
+
+/* JSON of others, null when it is none. */
+static void put_json(struct buf *out, struct slice text)
+{
+    enum json_type type;
+    buf_put(out, json_scan(text, &type, NULL, NULL, NULL) == 0 ? text : slice_of("null"));
+}
+
+void inspect_put_stats(struct buf *out, const struct store_stats *s)
+{
+    const struct {
+        const char *name;
+        int64_t n;
+    } figures[] = {
+        {"processed", s->processed},
+        {"failed", s->failed},
+        {"processed_today", s->processed_today},
+        {"failed_today", s->failed_today},
+        {"enqueued", s->enqueued},
+        {"claimed", s->claimed},
+        {"scheduled", s->scheduled},
+        {"retries", s->retries},
+        {"dead", s->dead},
+        {"workers", s->workers},
+        {"busy", s->busy},
+    };
+    buf_putc(out, '{');
+    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
+        buf_printf(out, "\"%s\":%" PRId64 ",", figures[i].name, figures[i].n);
+    buf_puts(out, "\"now\":");
+    job_put_time(out, s->now);
+    buf_putc(out, '}');
+}
+
+void inspect_put_queues(struct buf *out, const struct queue_info *q, size_t n)
+{
+    buf_puts(out, "{\"queues\":[");
+    for (size_t i = 0; i < n; i++) {
+        buf_puts(out, i > 0 ? ",{\"name\":" : "{\"name\":");
+        json_put_string(out, slice_of(q[i].name), SIZE_MAX);
+        buf_printf(out, ",\"size\":%" PRId64 ",\"latency\":%.3f,\"paused\":%s,\"wrong_type\":%s}",
+                   q[i].size, q[i].latency_s, truth(q[i].paused), truth(q[i].wrong_type));
+    }
+    buf_puts(out, "]}");
+}
+
+const char *worker_info_state(const struct worker_info *w)
+{
+    bool reports = w->info[0] != '\0';
+    if (w->sluice && !w->lease)
+        return "lost"; /* others give its jobs back to their queues */
+    if (!reports)
+        return w->lease ? "starting" : "gone";
+    return w->quiet ? "quiet" : "running";
+}
+
+void inspect_put_workers(struct buf *out, const struct worker_info *w, size_t n)
+{
+    buf_puts(out, "{\"workers\":[");
+    for (size_t i = 0; i < n; i++, w++) {
+        buf_puts(out, i > 0 ? ",{\"identity\":" : "{\"identity\":");
+        json_put_string(out, slice_of(w->identity), SIZE_MAX);
+        buf_printf(out,
+                   ",\"state\":\"%s\",\"sluice\":%s,\"lease\":%s,\"quiet\":%s,\"busy\":%" PRId64
+                   ",\"threads\":%" PRId64 ",\"claims\":%" PRId64 ",\"rss_kb\":%" PRId64
+                   ",\"rtt_us\":%" PRId64 ",\"beat\":%.6f,\"info\":",
+                   worker_info_state(w), truth(w->sluice), truth(w->lease), truth(w->quiet),
+                   w->busy, w->concurrency, w->claims, w->rss_kb, w->rtt_us, w->beat);
+        put_json(out, slice_of(w->info));
+        buf_putc(out, '}');
+    }
+    buf_puts(out, "]}");
+}
+
+const struct job_field job_fields[JOB_FIELDS] = {
+    {"state", JOB_TEXT},       {"class", JOB_TEXT},         {"queue", JOB_TEXT},
+    {"attempt", JOB_NUMBER},   {"worker", JOB_TEXT},        {"started_at", JOB_TIME},
+    {"finished_at", JOB_TIME}, {"duration_s", JOB_SECONDS}, {"peak_rss_kb", JOB_NUMBER},
+    {"cpu_s", JOB_SECONDS},    {"error_class", JOB_TEXT},   {"error", JOB_TEXT},
+    {"result", JOB_JSON},
+};
+
+void inspect_put_job(struct buf *out, const char *jid, const struct reply *record)
+{
+    buf_puts(out, "{\"jid\":");
+    json_put_string(out, slice_of(jid), SIZE_MAX);
+    for (size_t i = 0; i < JOB_FIELDS; i++) {
+        const struct reply *value = reply_field(record, job_fields[i].name);
+        enum json_type type;
+        if (!value)
+            continue;
+        buf_printf(out, ",\"%s\":", job_fields[i].name);
+        if (job_fields[i].kind != JOB_TEXT &&
+            json_scan(reply_str(value), &type, NULL, NULL, NULL) == 0)
+            buf_put(out, reply_str(value));
+        else
+            json_put_string(out, reply_str(value), SIZE_MAX);
+    }
+    buf_putc(out, '}');
+}
+
+void inspect_put_cancellation(struct buf *out, const char *jid, const struct cancellation *c)
+{
+    buf_puts(out, "{\"jid\":");
+    json_put_string(out, slice_of(jid), SIZE_MAX);
+    buf_puts(out, ",\"withdrawn\":");
+    if (*c->where)
+        json_put_string(out, slice_of(c->where), SIZE_MAX);
+    else
+        buf_puts(out, "null");
+    buf_printf(out, ",\"running\":%s}", truth(c->running));
+}

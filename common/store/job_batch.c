@@ -1,0 +1,140 @@
+#include "store/job_batch.h"
+
+#include <stdlib.h>
+
+#include "job/envelope.h"
+#include "keys.h"
+#include "scripts.h"
+
+enum { RUN_MAX = 1000 }; /* jobs in one command: a script's stack is limited */
+
+static const char default_queue[] = "default";
+
+static struct batch_job *new_job(struct job_batch *b)
+{
+    if (b->n == b->cap) {
+        size_t cap = b->cap ? 2 * b->cap : 16;
+        struct batch_job *grown = reallocarray(b->job, cap, sizeof *grown);
+        if (!grown)
+            return NULL;
+        b->job = grown;
+        b->cap = cap;
+    }
+    return &b->job[b->n];
+}
+
+static size_t add_name(struct job_batch *b, const char *name)
+{
+    size_t at = b->names.n;
+    buf_append(&b->names, name, strlen(name) + 1);
+    return at;
+}
+
+/* Appends the completed payload and takes the job in. */
+static int complete(struct job_batch *b, const struct envelope *e, struct err *err)
+{
+    struct batch_job *job = new_job(b);
+    const char *queue = e->queue ? e->queue : default_queue;
+    size_t begin = b->text.n;
+    bool later = e->at > b->now; /* a time that has passed means now, as with Sidekiq */
+    if (!job)
+        return err_set(err, -ENOMEM, "%s", err_phrase(-ENOMEM));
+    int rc = later ? envelope_put_scheduled(e, queue, b->now, &b->text)
+                   : envelope_put_enqueued(e, queue, b->now, &b->text);
+    if (rc != 0)
+        return err_set(err, rc, "%s", err_phrase(rc));
+    if ((int64_t)(b->text.n - begin) > b->max_payload)
+        return err_set(err, -EMSGSIZE,
+                       "the job has %zu bytes; at most %lld are allowed (worker.max_payload)",
+                       b->text.n - begin, (long long)b->max_payload);
+    *job = (struct batch_job){
+        .end = b->text.n,
+        .queue = add_name(b, queue),
+        .jid = add_name(b, e->jid),
+        .due = later ? e->at : 0,
+    };
+    b->n++;
+    rc = buf_error(&b->names);
+    return rc == 0 ? 0 : err_set(err, rc, "%s", err_phrase(rc));
+}
+
+int job_batch_add(struct job_batch *b, struct slice job, const char **ret_field, struct err *err)
+{
+    struct envelope e;
+    *ret_field = NULL;
+    int rc = envelope_check(job, &e, ret_field, err);
+    if (rc != 0)
+        return rc;
+    rc = complete(b, &e, err);
+    envelope_release(&e);
+    return rc;
+}
+
+const char *job_batch_jid(const struct job_batch *b, size_t i)
+{
+    return b->names.p + b->job[i].jid;
+}
+
+void job_batch_release(struct job_batch *b)
+{
+    buf_release(&b->text);
+    buf_release(&b->names);
+    free(b->job);
+    *b = (struct job_batch){0};
+}
+
+static struct slice payload_of(const struct job_batch *b, size_t i)
+{
+    size_t begin = i > 0 ? b->job[i - 1].end : 0;
+    return (struct slice){b->text.p + begin, b->job[i].end - begin};
+}
+
+/* "" stands for the schedule. */
+static const char *target_of(const struct job_batch *b, size_t i)
+{
+    return b->job[i].due > 0 ? "" : b->names.p + b->job[i].queue;
+}
+
+/* One run: as many as follow each other to the same target. Returns where the next begins. */
+static size_t add_run(struct command *cmd, const struct job_batch *b, size_t first)
+{
+    const char *target = target_of(b, first);
+    size_t end = first + 1;
+    while (end < b->n && end - first < RUN_MAX && strcmp(target_of(b, end), target) == 0)
+        end++;
+    command_text(cmd, target);
+    command_int(cmd, (int64_t)(end - first));
+    for (size_t i = first; i < end; i++) {
+        if (b->job[i].due > 0)
+            command_printf(cmd, "%.6f", b->job[i].due);
+        command_add(cmd, payload_of(b, i));
+    }
+    return end;
+}
+
+int store_enqueue(const struct store *s, struct redis_conn *c, const struct job_batch *b,
+                  const char *key, struct slice record, struct reply **ret_was, struct err *err)
+{
+    struct script_call call = {0};
+    struct reply *reply = NULL;
+    script_begin(&call, &script_enqueue, 3);
+    command_add(&call.cmd, store_key(s, KEY_QUEUES));
+    command_add(&call.cmd, store_key(s, KEY_SCHEDULE));
+    store_add_key(&call.cmd, s, KEY_IDEMPOTENCY_PREFIX, key ? key : "");
+    command_add(&call.cmd, store_key(s, KEY_QUEUE_PREFIX));
+    command_add(&call.cmd, key ? record : (struct slice){"", 0});
+    command_int(&call.cmd, STORE_IDEMPOTENCY_SECONDS);
+    for (size_t i = 0; i < b->n;)
+        i = add_run(&call.cmd, b, i);
+    int rc = script_run(c, &call, &reply, err);
+    script_call_release(&call);
+    if (rc != 0)
+        return rc;
+    if (reply_type(reply) == REPLY_STRING) {
+        *ret_was = reply;
+        return 0;
+    }
+    reply_free(reply);
+    *ret_was = NULL;
+    return 0;
+}

@@ -1,0 +1,33 @@
+-- find: elements of a list or a sorted set that contain a text, page by page.
+--
+-- Only those cross the wire. What is longer than a job may be is passed over: nobody would read it.
+--
+-- KEYS 1 the list (looked at from its tail, where the next to run is) or set
+-- ARGV 1 where to go on: elements of a list passed, cursor of a set; 0 at first
+--      2 elements, of a set about so many   3 the text   4 longest element
+-- Reply: {where to go on, '' at the end; elements…}
+local kind, longest = redis.call('TYPE', KEYS[1]).ok, tonumber(ARGV[4])
+local out = {''}
+local function look(element)
+    if #element <= longest and string.find(element, ARGV[3], 1, true) then
+        out[#out + 1] = element
+    end
+end
+if kind == 'list' then
+    local page = redis.call('LRANGE', KEYS[1], -ARGV[1] - ARGV[2], -ARGV[1] - 1)
+    for _, element in ipairs(page) do
+        look(element)
+    end
+    if #page == tonumber(ARGV[2]) then
+        out[1] = string.format('%d', ARGV[1] + ARGV[2])
+    end
+elseif kind == 'zset' then
+    local page = redis.call('ZSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2])
+    for i = 1, #page[2], 2 do
+        look(page[2][i])
+    end
+    if page[1] ~= '0' then
+        out[1] = page[1]
+    end
+end
+return out

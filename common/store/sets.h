@@ -1,0 +1,40 @@
+/*
+ * The sets of jobs that wait or are dead (`retry`, `schedule`, `dead`): read page by page, and one
+ * job found, requeued or deleted by its jid.
+ *
+ * A page may be shorter than asked for, so that a few large jobs do not make it huge: the next one
+ * begins behind the last entry. What is longer than JOB_SHOWN_MAX is told by its length alone.
+ *
+ * Finding by jid is a search through the whole set, in round trips of a thousand; `dead` is
+ * bounded. An entry that is no job, or has no jid, is found by nobody.
+ */
+#ifndef SLUICE_STORE_SETS_H
+#define SLUICE_STORE_SETS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "store/store.h"
+
+enum job_set { JOBS_RETRY, JOBS_SCHEDULE, JOBS_DEAD };
+
+enum { JOB_SHOWN_MAX = 65536, JOB_PAGE_BYTES = 1 << 20, JOB_PAGE_MAX = 1000 };
+
+/* The soonest first; of the dead, those that died last. Appends
+ * {"total":N,"offset":…,"next":… or null,"jobs":[{"score":…,"jid":…,"job":{…}}, …]}
+ * where "job" is the payload as it lies there; one that is no JSON is a string under "raw", one
+ * that is too long is null with its "bytes". -EMEDIUMTYPE. */
+int store_put_page(const struct store *s, struct redis_conn *c, enum job_set set, int64_t offset,
+                   int64_t limit, struct buf *out, struct err *err) warn_unused_result;
+
+/* Takes the dead job back to its queue, as new: its retries begin again, and an order to cancel it
+ * is forgotten; what it failed of stays to be read. *ret_queue: its name, to be freed. -ENOENT when
+ * there is no such job (any more), -EMEDIUMTYPE when the queue is no list. */
+int store_requeue_dead(const struct store *s, struct redis_conn *c, const char *jid,
+                       int64_t max_payload, char **ret_queue, struct err *err) warn_unused_result;
+/* -ENOENT likewise. */
+int store_delete_dead(const struct store *s, struct redis_conn *c, const char *jid,
+                      int64_t max_payload, struct err *err) warn_unused_result;
+
+#endif

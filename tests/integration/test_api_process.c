@@ -1,0 +1,301 @@
+/* sluice-api as a process: flags, settings, who may ask, limits, health, the log, and its end. */
+#include "test_api.h"
+
+#include <sys/socket.h>
+
+#include "support/program.h"
+
+/* ---- the program ---- */
+
+static struct program run_api(const char *const *words)
+{
+    struct program p = {0};
+    const char *argv[8] = {API_PROGRAM};
+    for (int i = 0; words[i]; i++)
+        argv[i + 1] = words[i];
+    program_start(&p, argv);
+    (void)program_wait(&p);
+    return p;
+}
+
+static const struct {
+    const char *words[4];
+    int status;
+    const char *out, *err; /* how they begin */
+} runs[] = {
+    {{"--version"}, 0, "sluice-api ", ""},
+    {{"--help"}, 0, "Usage: sluice-api ", ""},
+    {{"--check-config"}, 0, "redis:\n", "settings are valid\n"},
+    {{"--check-config", "--listen", "127.0.0.1:1"}, 0, "redis:\n", "settings are valid\n"},
+    {{"--nonsense"}, 2, "", ""},
+    {{"extra"}, 2, "", "sluice-api: unexpected argument \"extra\"; options only\n"},
+    {{"--listen", "here"}, 2, "", "--listen: api.listen is \"here\", must be host:port"},
+    {{"--listen", "off"}, 2, "", "--listen: api.listen is \"off\", must be host:port\n"},
+    {{"--listen", "0.0.0.0:1"}, 2, "", "--listen: api.listen is \"0.0.0.0:1\", which other "},
+    {{"--config", "/nowhere"}, 2, "", "/nowhere: cannot be read: No such file or directory\n"},
+};
+
+START_TEST(flags)
+{
+    struct program p = {0};
+    const char *argv[6] = {API_PROGRAM};
+    int status = 0;
+    for (int i = 0; i < 4; i++)
+        argv[i + 1] = runs[_i].words[i];
+    program_start(&p, argv);
+    status = program_wait(&p);
+    ck_assert_msg(status == runs[_i].status, "%d: %s%s", status, p.out, p.err);
+    ck_assert_msg(strncmp(p.out, runs[_i].out, strlen(runs[_i].out)) == 0, "%s", p.out);
+    ck_assert_msg(strncmp(p.err, runs[_i].err, strlen(runs[_i].err)) == 0, "%s", p.err);
+    program_end(&p);
+}
+END_TEST
+
+START_TEST(secrets_are_not_shown)
+{
+    struct program p = {.env = {"SLUICE_API_TOKEN=wordofmouth"}};
+    const char *const argv[] = {API_PROGRAM, "--check-config", NULL};
+    program_start(&p, argv);
+    ck_assert_int_eq(program_wait(&p), 0);
+    ck_assert_ptr_null(strstr(p.out, "wordofmouth"));
+    ck_assert_ptr_nonnull(strstr(p.out, "  token: \"********\"\n"));
+    program_end(&p);
+}
+END_TEST
+
+START_TEST(an_address_in_use_is_told)
+{
+    char listen[64];
+    start_api(NULL);
+    (void)snprintf(listen, sizeof listen, "127.0.0.1:%d", port);
+    struct program p = run_api((const char *const[]){"--listen", listen, NULL});
+    ck_assert_ptr_nonnull(strstr(p.err, "Address already in use"));
+    ck_assert_ptr_nonnull(strstr(p.err, listen));
+    program_end(&p);
+}
+END_TEST
+
+/* ---- health, methods, paths ---- */
+
+START_TEST(health)
+{
+    start_api(NULL);
+    must_say(get("/livez"), 200, "\r\n\r\n{\"status\":\"ok\"}\n");
+    must_say(get("/readyz"), 200, "\r\n\r\n{\"status\":\"ok\"}\n");
+    redis_server_stop(&server);
+    must_refuse(get("/readyz"), 503, "redis_unavailable");
+    must_say(get("/readyz"), 503, "\r\nRetry-After: 1\r\n");
+    must_say(get("/livez"), 200, "ok");
+    must_restart(&server);
+    open_redis();
+    wait_until(HANG_MS, status_of("/readyz") == 200);
+}
+END_TEST
+
+START_TEST(paths_and_methods)
+{
+    start_api(NULL);
+    must_refuse(get("/"), 404, "not_found");
+    must_refuse(get("/livez/"), 404, "not_found");
+    must_refuse(get("/livez%00"), 404, "not_found");
+    must_refuse(get("/v1"), 404, "not_found");
+    must_refuse(ask_with("PUT", "/nowhere", TYPE_JSON, "{}"), 404, "not_found");
+    must_refuse(ask_with("PUT", "/livez", "", ""), 405, "method_not_allowed");
+    must_say(ask_with("PUT", "/livez", "", ""), 405, "\r\nAllow: GET, HEAD, OPTIONS\r\n");
+    must_say(ask_with("OPTIONS", "/livez", "", ""), 204, "\r\nAllow: GET, HEAD, OPTIONS\r\n");
+    must_refuse(ask_with("GET", "/livez", "", "hello"), 413, "body_not_allowed");
+
+    struct answer a = ask_with("HEAD", "/livez", "", "");
+    ck_assert_str_eq(a.body, "");
+    must_say(a, 200, "\r\nContent-Length: 16\r\n");
+
+    /* No page of another origin may read an answer. */
+    a = ask_with("GET", "/livez", "Origin: https://example.com\r\n", "");
+    ck_assert_ptr_null(strcasestr(a.text, "access-control"));
+    free(a.text);
+}
+END_TEST
+
+/* ---- tokens ---- */
+
+START_TEST(tokens)
+{
+    static const char all[] = "Authorization: Bearer all-secret\r\n";
+    static const char read[] = "Authorization: bearer read-secret\r\n";
+    start_api("api: {token: all-secret, read_token: read-secret}\n");
+    ck_assert_int_eq(status_of("/livez"), 200);
+    must_refuse(get("/readyz"), 401, "unauthorized");
+    must_say(get("/readyz"), 401, "\r\nWWW-Authenticate: Bearer\r\n");
+    must_refuse(get("/nowhere"), 401, "unauthorized"); /* strangers learn no paths */
+    static const char *const wrong[] = {
+        "Authorization: Bearer all-secre\r\n", "Authorization: Bearer all-secrets\r\n",
+        "Authorization: Bearer \r\n",          "Authorization: Bearer\r\n",
+        "Authorization: Basic all-secret\r\n", "Authorization: all-secret\r\n",
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        ck_assert_int_eq(status_with("GET", "/readyz", wrong[i]), 401);
+    ck_assert_int_eq(status_with("GET", "/readyz", all), 200);
+    ck_assert_int_eq(status_with("GET", "/readyz", read), 200);
+    ck_assert_int_eq(status_with("GET", "/nowhere", all), 404);
+    ck_assert_int_eq(status_with("GET", "/readyz?token=all-secret", ""), 401);
+
+    ck_assert(!worker_process_said(&worker, "all-secret"));
+    ck_assert(!worker_process_said(&worker, "read-secret"));
+    ck_assert(!worker_process_said(&worker, "token=all"));
+}
+END_TEST
+
+/* ---- the log ---- */
+
+START_TEST(each_request_is_logged)
+{
+    start_api(NULL);
+    ck_assert_int_eq(status_of("/livez?password=hidden"), 200);
+    ck_assert_int_eq(status_of("/nowhere"), 404);
+    wait_said("msg=\"request\" method=GET path=/livez status=200 ms=");
+    wait_said("path=/nowhere status=404 ms=");
+    wait_said(" bytes=16\n");
+    ck_assert(!worker_process_said(&worker, "hidden"));
+}
+END_TEST
+
+/* ---- limits ---- */
+
+static bool closes(int fd)
+{
+    struct buf got = {0};
+    ask_read(fd, &got);
+    buf_release(&got);
+    (void)close(fd); /* by the other side */
+    return true;
+}
+
+START_TEST(heads_are_bounded)
+{
+    struct buf request = {0};
+    start_api(NULL);
+    buf_puts(&request, "GET /livez HTTP/1.1\r\nHost: x\r\nX-Long: ");
+    for (int i = 0; i < 40000; i++)
+        buf_putc(&request, 'x');
+    buf_puts(&request, "\r\nConnection: close\r\n\r\n");
+    struct answer a = ask_raw(port, buf_slice(&request));
+    ck_assert_int_ne(a.status, 200);
+    free(a.text);
+    buf_release(&request);
+    ck_assert_int_eq(status_of("/livez"), 200);
+}
+END_TEST
+
+START_TEST(silence_is_bounded)
+{
+    start_api("api: {idle_timeout: 1}\n");
+    int fd = ask_dial(port);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(send(fd, "GET /li", 7, MSG_NOSIGNAL), 7);
+    ck_assert(closes(fd));
+    ck_assert_int_eq(status_of("/livez"), 200);
+}
+END_TEST
+
+/* A Redis that says nothing: those who wait for it are told so, and nobody else notices. */
+START_TEST(waiting_is_bounded)
+{
+    start_api("redis: {socket_timeout: 60}\n"
+              "api: {max_concurrent_ops: 1, max_connections: 2, max_wait: 0.3}\n");
+    ck_assert_int_eq(status_of("/readyz"), 200);
+    redis_server_pause(&server);
+    int fd = ask_dial(port);
+    static const char first[] = "GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    ck_assert_int_eq(send(fd, first, sizeof first - 1, MSG_NOSIGNAL), sizeof first - 1);
+    /* The only permit is taken: from now on there is no turn. */
+    wait_until(HANG_MS, status_of("/readyz") == 503);
+    must_refuse(get("/readyz"), 503, "busy");
+    must_say(get("/readyz"), 503, "\r\nRetry-After: 1\r\n");
+    ck_assert_int_eq(status_of("/livez"), 200);
+    redis_server_resume(&server);
+    struct buf got = {0};
+    ask_read(fd, &got);
+    ck_assert_ptr_eq(strstr(buf_str(&got), "HTTP/1.1 200 "), buf_str(&got));
+    buf_release(&got);
+    (void)close(fd); /* only read */
+}
+END_TEST
+
+/* ---- the end ---- */
+
+START_TEST(a_stop_lets_requests_end)
+{
+    start_api("redis: {socket_timeout: 60}\napi: {stop_timeout: 60}\n");
+    ck_assert_int_eq(status_of("/readyz"), 200);
+    redis_server_pause(&server);
+    int fd = ask_dial(port);
+    static const char first[] = "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n";
+    ck_assert_int_eq(send(fd, first, sizeof first - 1, MSG_NOSIGNAL), sizeof first - 1);
+    wait_until(HANG_MS, status_of("/livez") == 200); /* it has been read */
+    worker_process_signal(&worker, SIGTERM);
+    wait_said("stopping: waiting");
+    wait_until(HANG_MS, status_of("/livez") == 0);
+    ck_assert(!worker_process_ended(&worker));
+    redis_server_resume(&server);
+    struct buf got = {0};
+    ask_read(fd, &got);
+    ck_assert_ptr_eq(strstr(buf_str(&got), "HTTP/1.1 200 "), buf_str(&got));
+    ck_assert_ptr_nonnull(strstr(buf_str(&got), "\r\nConnection: close\r\n"));
+    buf_release(&got);
+    (void)close(fd); /* only read */
+    ck_assert_int_eq(worker_process_wait(&worker, HANG_MS), 0);
+    ck_assert(worker_process_said(&worker, "stopped"));
+}
+END_TEST
+
+/* Whoever keeps it is told, and does not keep it. */
+START_TEST(a_stop_is_bounded)
+{
+    start_api("redis: {socket_timeout: 1}\n"
+              "api: {stop_timeout: 0.2, max_concurrent_ops: 1, max_connections: 2, max_wait: 60}");
+    ck_assert_int_eq(status_of("/readyz"), 200);
+    redis_server_pause(&server);
+    int fds[2];
+    static const char ready[] = "GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    for (int i = 0; i < 2; i++) { /* one in Redis, one at the gate */
+        fds[i] = ask_dial(port);
+        ck_assert_int_eq(send(fds[i], ready, sizeof ready - 1, MSG_NOSIGNAL), sizeof ready - 1);
+    }
+    int slow = ask_dial(port);
+    ck_assert_int_eq(send(slow, ready, 10, MSG_NOSIGNAL), 10);
+    ck_assert_int_eq(status_of("/livez"), 200);
+    worker_process_signal(&worker, SIGTERM);
+    for (int i = 0; i < 2; i++) {
+        struct buf got = {0};
+        ask_read(fds[i], &got);
+        ck_assert_msg(strstr(buf_str(&got), "HTTP/1.1 503 "), "%s", buf_str(&got));
+        buf_release(&got);
+        (void)close(fds[i]); /* only read */
+    }
+    ck_assert(closes(slow));
+    ck_assert_int_eq(worker_process_wait(&worker, HANG_MS), 0);
+    redis_server_resume(&server);
+}
+END_TEST
+
+Suite *test_suite(void)
+{
+    Suite *suite = suite_create("the API process");
+    TCase *tc = new_case(suite, "program");
+    tcase_add_loop_test(tc, flags, 0, sizeof runs / sizeof *runs);
+    tcase_add_test(tc, secrets_are_not_shown);
+    tcase_add_test(tc, an_address_in_use_is_told);
+    tc = new_case(suite, "requests");
+    tcase_add_test(tc, health);
+    tcase_add_test(tc, paths_and_methods);
+    tcase_add_test(tc, tokens);
+    tcase_add_test(tc, each_request_is_logged);
+    tc = new_case(suite, "limits");
+    tcase_add_test(tc, heads_are_bounded);
+    tcase_add_test(tc, silence_is_bounded);
+    tcase_add_test(tc, waiting_is_bounded);
+    tc = new_case(suite, "end");
+    tcase_add_test(tc, a_stop_lets_requests_end);
+    tcase_add_test(tc, a_stop_is_bounded);
+    return suite;
+}
