@@ -14,6 +14,7 @@ enum {
     SHUTDOWN_GRACE_MS = 2000,
     CHUNK = 32768,     /* bytes per read(2) */
     TICK_MS = 50,      /* how often to look when a descriptor to wait on is missing */
+    FIRST_MS = 5,      /* likewise, before one has been asked for */
     HANG_UP_MS = 1000, /* for a warm child that has closed its stdout to exit */
 };
 
@@ -33,6 +34,8 @@ struct watch {
     bool muted;        /* events are dropped: emit() refused one, or the child has to stop */
     bool stopping;     /* SIGTERM was sent */
     bool talks_on;     /* said more after its answer */
+    int stop_fd;       /* -1: not asked for yet, or there is none */
+    int blind_ms;      /* the longest wait without it */
     int64_t silent_at; /* when the silence has lasted too long */
     int64_t kill_at;   /* when the grace is over; CLOCK_NEVER while it has none */
 };
@@ -203,12 +206,12 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-static int poll_timeout_ms(const struct watch *w, bool blind)
+static int poll_timeout_ms(const struct watch *w, int blind_ms)
 {
     int64_t next = w->kill_at;
     if (!w->stopping)
         next = earlier(next, earlier(w->job->deadline_ns, w->silent_at));
-    return clock_poll_ms(blind ? earlier(next, clock_deadline_ms(TICK_MS)) : next);
+    return clock_poll_ms(earlier(next, clock_deadline_ms(blind_ms)));
 }
 
 static int64_t next_silence(const struct watch *w)
@@ -217,19 +220,21 @@ static int64_t next_silence(const struct watch *w)
 }
 
 /* Waits for something to happen and deals with it. False when the watch is over. */
-static bool step(struct watch *w, int stop_fd)
+static bool step(struct watch *w)
 {
     struct child *c = w->child;
     enum { EXIT, STOP, IN, OUT, ERR, N };
     struct pollfd fds[N] = {
         [EXIT] = {.fd = c->pidfd, .events = POLLIN},
-        [STOP] = {.fd = w->stopping ? -1 : stop_fd, .events = POLLIN}, /* stays readable */
+        [STOP] = {.fd = w->stopping ? -1 : w->stop_fd, .events = POLLIN}, /* stays readable */
         [IN] = {.fd = w->deaf ? -1 : c->in, .events = POLLOUT},
         [OUT] = {.fd = c->out, .events = POLLIN},
         [ERR] = {.fd = c->err, .events = POLLIN},
     };
-    bool blind = c->pidfd < 0 || stop_fd < 0;
-    (void)poll(fds, N, poll_timeout_ms(w, blind)); /* without success there are no revents */
+    bool blind = c->pidfd < 0 || w->stop_fd < 0;
+    (void)poll(
+        fds, N,
+        poll_timeout_ms(w, blind ? w->blind_ms : -1)); /* without success there are no revents */
     if (fds[IN].revents)
         feed(w);
     if (fds[ERR].revents)
@@ -280,14 +285,20 @@ void watch_child(struct child *child, const struct watch_talk *talk, const struc
         .end = ret,
         .out.max = HANDLER_EVENT_MAX,
         .kill_at = CLOCK_NEVER,
+        .stop_fd = -1,
+        .blind_ms = FIRST_MS,
     };
     errlog_init(&w.err, say, &w);
     w.silent_at = next_silence(&w);
-    int stop_fd = ops->stop_fd(run);
     feed(&w);
-    do
+    enforce(&w);
+    while (step(&w)) {
+        /* Most jobs of warm processes are over before it is of use: a descriptor made for nothing.
+         */
+        w.stop_fd = ops->stop_fd(run);
+        w.blind_ms = TICK_MS;
         enforce(&w);
-    while (step(&w, stop_fd));
+    }
 
     ret->lives = lives_on(&w);
     if (ret->lives)
