@@ -129,7 +129,7 @@ START_TEST(jobs_wait_for_what_the_machine_has_not)
     size_t started = oracle_started(&s.oracle);
     oracle_push_many(&s.oracle, "default", "", jobs);
     wait_until(DRAIN_MS, worker_process_count(w, scarcity->error) >= REFUSED_MIN);
-    hold_ms(2 * LEASE_S * 1000); /* longer than a lease, which does not lapse */
+    hold_ms(LEASE_S * 1500); /* longer than a lease, which does not lapse */
     ck_assert_int_eq(must_int(s.redis, "EXISTS sluice:lease:%s", w->identity), 1);
     ck_assert_uint_eq(oracle_started(&s.oracle), started);
     check_nothing_failed(&s);
