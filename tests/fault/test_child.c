@@ -49,7 +49,7 @@ static const struct fault {
      .script = "exec cat /dev/zero",
      .cause = {TOO_LONG, "a line on stdout is longer than 1 MiB"}},
     {.name = "it writes to stderr without end",
-     .script = "exec yes >&2",
+     .script = "exec 3>&1; exec yes >&2", /* its stdout stays open */
      .cause = {TOO_LONG, TOO_LONG}},
     {.name = "it closes its pipes and stays",
      .script = "exec <&- >&- 2>&-; exec sleep 60",

@@ -7,57 +7,62 @@
 #include "support/matrix.h"
 #include "support/proc.h"
 
-enum { THREADS = 100, JOBS = SLOW == 1 ? 700 : 100 };
+enum { THREADS = 100 };
 
-/* A job for the oracle. It also notes how many descriptors it finds: its three, and the one that
- * the shell reads the folder by. */
-static const char program[] = "set -- /proc/self/fd/*; "
-                              "echo $SLUICE_JID $SLUICE_ATTEMPT $$ start >>oracle.log; "
-                              "echo $# >>descriptors; "
-                              "echo $SLUICE_JID $SLUICE_ATTEMPT $$ end >>oracle.log";
-enum { DESCRIPTORS = 3 + 1 };
+/* A job for the oracle. It also notes how many descriptors it finds: its three, and those by which
+ * the shell reads the script and the folder. */
+#define NOTE                                                                                       \
+    "set -- /proc/self/fd/*; echo $jid $attempt $$ start >>oracle.log; "                           \
+    "echo $# >>descriptors; echo $jid $attempt $$ end >>oracle.log; "
+enum { DESCRIPTORS = 3 + 2 };
 
-static char *settings_for(int threads)
+static const struct kind {
+    const char *name, *handler, *script;
+    int jobs;
+    bool warm;
+} kinds[] = {
+    {"exec", "exec: [sh, script]", "jid=$SLUICE_JID attempt=$SLUICE_ATTEMPT; " NOTE,
+     SLOW == 1 ? 700 : 100, false},
+    {"process", "process: [sh, script], processes: 20",
+     "while read -r job; do jid=${job#*'\"jid\":\"'}; jid=${jid%%'\"'*}; "
+     "attempt=${job##*'\"attempt\":'}; attempt=${attempt%'}'}; " NOTE "echo '{\"done\":0}'; done",
+     SLOW == 1 ? 700 : 100, true},
+};
+enum { KINDS = sizeof kinds / sizeof kinds[0] };
+
+static void start_worker(struct stage *s, const struct kind *kind, int threads,
+                         struct worker_options o)
 {
-    char *text;
+    char *text, path[256];
+    (void)snprintf(path, sizeof path, "%s/script", s->server.dir);
+    FILE *f = fopen(path, "we");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_int_ge(fputs(kind->script, f), 0);
+    ck_assert_int_eq(fclose(f), 0);
     ck_assert_int_gt(asprintf(&text,
                               "worker: {threads: %d, queues: [default], lease: %d}\n"
                               "metrics: {listen: \"off\"}\n"
-                              "handlers:\n  - {class: test, exec: [sh, -c, '%s']}\n",
-                              threads, LEASE_S, program),
+                              "handlers:\n  - {class: test, %s}\n",
+                              threads, LEASE_S, kind->handler),
                      0);
-    return text;
-}
-
-/* The first that is free: with this as the limit there is none. */
-static rlim_t descriptors_in_use(const struct worker_process *w)
-{
-    return (rlim_t)proc_free_descriptor(w->pid);
-}
-
-static rlim_t bytes_mapped(const struct worker_process *w)
-{
-    return (rlim_t)proc_mapped_kb(w->pid) * 1024;
-}
-
-static rlim_t no_processes(const struct worker_process *w)
-{
-    (void)w;
-    return 1; /* it has more threads than that already */
+    o.settings = text;
+    worker_process_free(&s->worker[0]);
+    worker_process_spawn(&s->worker[0], &s->server, &o);
+    free(text);
 }
 
 static const struct scarcity {
     const char *fault, *error;
     int resource;
-    rlim_t (*nothing)(const struct worker_process *w); /* the limit that leaves none */
-    rlim_t little;                                     /* on top of it: for some at once */
+    rlim_t none;   /* the limit with which there is none for anything new */
+    rlim_t little; /* more descriptors than are in use: for some at once */
 } scarcities[] = {
-    {"no descriptors", "Too many open files", RLIMIT_NOFILE, descriptors_in_use, 40},
-    {"no processes", "Resource temporarily unavailable", RLIMIT_NPROC, no_processes, 0},
+    {"no descriptors", "cannot start sh: Too many open files", RLIMIT_NOFILE, 3, 40},
+    {"no processes", "cannot start sh: Resource temporarily unavailable", RLIMIT_NPROC, 1, 0},
     /* Sanitizers take all of the address space for themselves: without them only. */
-    {"no memory", "Cannot allocate memory", RLIMIT_AS, bytes_mapped, 0},
+    {"no memory", "cannot start sh: Cannot allocate memory", RLIMIT_AS, 1 << 20, 0},
 };
-enum { SCARCITIES = SLOW == 1 ? 3 : 2 };
+enum { SCARCITIES = SLOW == 1 ? 3 : 2, REFUSED_MIN = 20 };
 
 static int count_lines(const char *text, const char *line, int *ret_others)
 {
@@ -82,34 +87,58 @@ static void check_descriptors(const struct worker_process *w, int jobs)
     free(text);
 }
 
+/* Ends the warm processes, which would need nothing new, until their replacements are refused. */
+static bool are_refused(const struct worker_process *w, const struct scarcity *scarcity)
+{
+    pid_t child = proc_child(w->pid);
+    if (child > 0)
+        ck_assert(kill(child, SIGKILL) == 0 || errno == ESRCH);
+    return child == 0 && worker_process_count(w, scarcity->error) >= REFUSED_MIN;
+}
+
+/* A failure costs an attempt: says what it was. */
+static void check_nothing_failed(struct stage *s)
+{
+    struct reply *failed = must_call(s->redis, "ZRANGE retry 0 0");
+    if (reply_count(failed) > 0)
+        ck_abort_msg("failed: %s", reply_str(reply_at(failed, 0)).p);
+    reply_free(failed);
+    ck_assert_int_eq(stat_of(s, "stat:failed"), 0);
+}
+
 START_TEST(jobs_wait_for_what_the_machine_has_not)
 {
-    const struct scarcity *scarcity = &scarcities[_i];
+    const struct scarcity *scarcity = &scarcities[_i / KINDS];
+    const struct kind *kind = &kinds[_i % KINDS];
+    const int jobs = kind->jobs;
     struct stage s;
     stage_open(&s, NULL);
-    char *settings = settings_for(THREADS);
-    struct worker_options o = {.settings = settings,
-                               .own_user = scarcity->resource == RLIMIT_NPROC};
+    start_worker(&s, kind, THREADS,
+                 (struct worker_options){.own_user = scarcity->resource == RLIMIT_NPROC});
     struct worker_process *w = &s.worker[0];
-    worker_process_start(w, &s.server, &o);
-    free(settings);
+    worker_process_wait_ready(w, "");
     oracle_push_many(&s.oracle, "default", "", THREADS); /* it has worked before */
     wait_until(DRAIN_MS, oracle_ended(&s.oracle) == THREADS && count_claimed(&s) == 0);
 
-    rlim_t nothing = scarcity->nothing(w);
-    rlim_t before = worker_process_limit(w, scarcity->resource, nothing);
+    /* Jobs that start a program must be claimed first, by connections that may come and go. */
+    bool sharp = scarcity->resource != RLIMIT_NOFILE || kind->warm;
+    rlim_t none = sharp ? scarcity->none : (rlim_t)proc_free_descriptor(w->pid);
+    rlim_t before = worker_process_limit(w, scarcity->resource, none);
+    if (kind->warm)
+        wait_until(DRAIN_MS, are_refused(w, scarcity));
     size_t started = oracle_started(&s.oracle);
-    oracle_push_many(&s.oracle, "default", "", JOBS);
-    wait_until(DRAIN_MS, worker_process_count(w, scarcity->error) >= 20);
-    hold_ms(2 * LEASE_S * 1000); /* longer than a lease, which does not lapse */
+    oracle_push_many(&s.oracle, "default", "", jobs);
+    wait_until(DRAIN_MS, worker_process_count(w, scarcity->error) >= REFUSED_MIN);
+    hold_ms(LEASE_S * 1500); /* longer than a lease, which does not lapse */
     ck_assert_int_eq(must_int(s.redis, "EXISTS sluice:lease:%s", w->identity), 1);
     ck_assert_uint_eq(oracle_started(&s.oracle), started);
-    ck_assert_int_eq(stat_of(&s, "stat:failed"), 0);
+    check_nothing_failed(&s);
     int refused = worker_process_count(w, scarcity->error);
 
     if (scarcity->little > 0) { /* some come through, beside those that do not */
-        (void)worker_process_limit(w, scarcity->resource, nothing + scarcity->little);
-        wait_until(DRAIN_MS, oracle_ended(&s.oracle) >= started + JOBS / 4);
+        (void)worker_process_limit(w, scarcity->resource,
+                                   (rlim_t)proc_free_descriptor(w->pid) + scarcity->little);
+        wait_until(DRAIN_MS, oracle_ended(&s.oracle) >= started + (size_t)jobs / 4);
     }
     (void)worker_process_limit(w, scarcity->resource, before);
     int64_t back_ns = clock_now_ns();
@@ -118,15 +147,15 @@ START_TEST(jobs_wait_for_what_the_machine_has_not)
     wait_until(DRAIN_MS, count_claimed(&s) == 0);
     struct oracle_figures f = oracle_check(&s.oracle, scarcity->fault, 0);
     ck_assert_uint_eq(f.kept, 0);
-    ck_assert_int_eq(stat_of(&s, "stat:failed"), 0);
-    check_descriptors(w, THREADS + JOBS);
+    check_nothing_failed(&s);
+    check_descriptors(w, THREADS + jobs);
     ck_assert(!worker_process_said(w, "lease had lapsed"));
     must_stop(w);
     check_books_are_empty(&s);
     matrix_report(&(struct matrix_entry){
         .row = 29,
-        .fault =
-            matrix_text("%s for %d exec jobs at once, %d in all", scarcity->fault, THREADS, JOBS),
+        .fault = matrix_text("%s for %d %s jobs at once, %d in all", scarcity->fault, THREADS,
+                             kind->name, jobs),
         .bit = matrix_text("\"%s\" %d times in the log", scarcity->error, refused),
         .figures = &f,
         .took = "all have run after it was over",
@@ -144,14 +173,12 @@ START_TEST(a_worker_that_cannot_start_says_why)
     struct stage s;
     int refused = 0, limit;
     stage_open(&s, NULL);
-    char *settings = settings_for(EXECUTORS);
     /* What an ordinary user's other processes leave of the limit is not known. */
     int last = getuid() == 0 ? TRIED : 1;
     for (limit = 1; limit <= last; limit++) {
-        struct worker_options o = {.settings = settings, .own_user = true, .processes = limit};
+        start_worker(&s, &kinds[0], EXECUTORS,
+                     (struct worker_options){.own_user = true, .processes = limit});
         struct worker_process *w = &s.worker[0];
-        worker_process_free(w);
-        worker_process_spawn(w, &s.server, &o);
         wait_until(DRAIN_MS, worker_process_ended(w) || worker_process_said(w, "worker started"));
         if (!worker_process_ended(w) && worker_process_said(w, "worker started"))
             break;
@@ -172,7 +199,6 @@ START_TEST(a_worker_that_cannot_start_says_why)
         ck_assert(oracle_drain(&s.oracle, DRAIN_MS));
         must_stop(w);
     }
-    free(settings);
     struct oracle_figures f = oracle_check(&s.oracle, "no threads", 0);
     matrix_report(&(struct matrix_entry){
         .row = 29,
@@ -187,7 +213,7 @@ END_TEST
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("resources");
-    stage_add(suite, jobs_wait_for_what_the_machine_has_not, SCARCITIES);
+    stage_add(suite, jobs_wait_for_what_the_machine_has_not, SCARCITIES * KINDS);
     if (SLOW == 1) /* a sanitizer has threads of its own */
         stage_add(suite, a_worker_that_cannot_start_says_why, 1);
     return suite;

@@ -10,18 +10,20 @@
 
 #include "redis/pool.h"
 #include "support/canned.h"
+#include "support/certs.h"
 #include "support/redis_fixture.h"
 
 static struct redis_server server;
 static char port[16];
-static char certs[40], ca[64], other_ca[64], client_cert[64], client_key[64];
+static struct certs certs;
+static struct cert_path ca, other_ca, client_cert, client_key;
 
 static struct redis_options tls_options(const char *host)
 {
     return (struct redis_options){.host = host,
                                   .port = atoi(port),
                                   .tls = true,
-                                  .tls_ca = ca,
+                                  .tls_ca = ca.text,
                                   .connect_timeout_ms = 30000,
                                   .socket_timeout_ms = 30000};
 }
@@ -59,32 +61,26 @@ END_TEST
 
 static void start_tls_server(void)
 {
-    char command[512], cert[64], key[64];
-    (void)snprintf(certs, sizeof certs, "/tmp/sluice-certs-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(certs));
-    (void)snprintf(command, sizeof command, "sh '%s/tests/support/make_certs.sh' %s",
-                   TEST_SOURCE_DIR, certs);
-    ck_assert_msg(system(command) == 0, "%s failed", command);
-    (void)snprintf(ca, sizeof ca, "%s/ca.pem", certs);
-    (void)snprintf(other_ca, sizeof other_ca, "%s/other.pem", certs);
-    (void)snprintf(client_cert, sizeof client_cert, "%s/client.pem", certs);
-    (void)snprintf(client_key, sizeof client_key, "%s/client.key", certs);
-    (void)snprintf(cert, sizeof cert, "%s/server.pem", certs);
-    (void)snprintf(key, sizeof key, "%s/server.key", certs);
+    certs_make(&certs);
+    ca = certs_path(&certs, "ca.pem");
+    other_ca = certs_path(&certs, "other.pem");
+    client_cert = certs_path(&certs, "client.pem");
+    client_key = certs_path(&certs, "client.key");
+    struct cert_path cert = certs_path(&certs, "server.pem");
+    struct cert_path key = certs_path(&certs, "server.key");
     (void)snprintf(port, sizeof port, "%d", redis_server_free_port());
-    must_start(&server, &(struct redis_server_options){
-                            .tcp = true,
-                            .extra = (const char *const[]){
-                                "--tls-port", port, "--tls-cert-file", cert, "--tls-key-file", key,
-                                "--tls-ca-cert-file", ca, "--tls-auth-clients", "no", NULL}});
+    must_start(&server,
+               &(struct redis_server_options){
+                   .tcp = true,
+                   .extra = (const char *const[]){"--tls-port", port, "--tls-cert-file", cert.text,
+                                                  "--tls-key-file", key.text, "--tls-ca-cert-file",
+                                                  ca.text, "--tls-auth-clients", "no", NULL}});
 }
 
 static void stop_tls_server(void)
 {
-    char command[64];
     redis_server_free(&server);
-    (void)snprintf(command, sizeof command, "rm -r %s", certs);
-    ck_assert_int_eq(system(command), 0);
+    certs_remove(&certs);
 }
 
 START_TEST(the_right_host)
@@ -111,13 +107,14 @@ START_TEST(the_wrong_host)
 {
     struct redis_options admin = server_options(&server);
     struct redis_conn *c = must_open(&admin);
-    must_do(c, "CONFIG SET tls-cert-file %s/elsewhere.pem tls-key-file %s/elsewhere.key", certs,
-            certs);
+    must_do(c, "CONFIG SET tls-cert-file %s/elsewhere.pem tls-key-file %s/elsewhere.key", certs.dir,
+            certs.dir);
     struct redis_options o = tls_options("localhost");
     expect_refused(&o, -ENOTCONN, "hostname mismatch");
     o.host = "127.0.0.1";
     expect_refused(&o, -ENOTCONN, "IP address mismatch");
-    must_do(c, "CONFIG SET tls-cert-file %s/server.pem tls-key-file %s/server.key", certs, certs);
+    must_do(c, "CONFIG SET tls-cert-file %s/server.pem tls-key-file %s/server.key", certs.dir,
+            certs.dir);
     redis_conn_free(must_open(&o));
     redis_conn_free(c);
 }
@@ -126,11 +123,11 @@ END_TEST
 START_TEST(the_wrong_authority)
 {
     struct redis_options o = tls_options("localhost");
-    o.tls_ca = other_ca;
+    o.tls_ca = other_ca.text;
     expect_refused(&o, -ENOTCONN, "TLS");
     o.tls_ca = NULL; /* the system's authorities do not know ours either */
     expect_refused(&o, -ENOTCONN, "TLS");
-    o.tls_ca = ca; /* and the kept context is not taken for another one */
+    o.tls_ca = ca.text; /* and the kept context is not taken for another one */
     redis_conn_free(must_open(&o));
 }
 END_TEST
@@ -140,10 +137,10 @@ START_TEST(unusable_settings)
     struct redis_options o = tls_options("localhost");
     o.tls_ca = "/nonexistent/ca.pem";
     expect_refused(&o, -EINVAL, "/nonexistent/ca.pem");
-    o.tls_ca = ca;
-    o.tls_cert = client_cert;
+    o.tls_ca = ca.text;
+    o.tls_cert = client_cert.text;
     expect_refused(&o, -EINVAL, "together");
-    o.tls_key = ca;
+    o.tls_key = ca.text;
     expect_refused(&o, -EINVAL, "client key");
     o.tls_cert = o.tls_key = NULL;
     o.path = server.socket;
@@ -159,8 +156,8 @@ START_TEST(client_certificates)
     struct redis_options o = tls_options("localhost");
     struct redis_conn *none = NULL;
     ck_assert_int_eq(redis_conn_open(&o, &none, NULL), -ENOTCONN);
-    o.tls_cert = client_cert;
-    o.tls_key = client_key;
+    o.tls_cert = client_cert.text;
+    o.tls_key = client_key.text;
     redis_conn_free(must_open(&o));
     must_do(c, "CONFIG SET tls-auth-clients no");
     redis_conn_free(c);
@@ -229,7 +226,7 @@ START_TEST(through_a_sentinel)
     struct redis_conn *c = must_open(&o);
     must_do(c, "PING");
     redis_conn_free(c);
-    o.tls_ca = other_ca;
+    o.tls_ca = other_ca.text;
     expect_refused(&o, -ENOTCONN, "it names the master localhost port");
     free(storage);
     proxy_stop(&sentinel);

@@ -13,6 +13,25 @@
 #include "support/support.h"
 #include "support/wait_fd.h"
 
+/* A client: its end of TLS, or a bare socket. */
+struct caller {
+    int fd;
+    struct tls_end *tls;
+};
+
+static ssize_t receive(const struct webhook *w, const struct caller *c, void *bytes, size_t n)
+{
+    bool waiting = c->tls && tls_end_has_more(c->tls);
+    if (!waiting && !wait_readable(c->fd, w->stop[0]))
+        return -1;
+    return c->tls ? tls_end_read(c->tls, bytes, n) : recv(c->fd, bytes, n, 0);
+}
+
+static ssize_t say(const struct caller *c, const void *bytes, size_t n)
+{
+    return c->tls ? tls_end_write(c->tls, bytes, n) : send(c->fd, bytes, n, MSG_NOSIGNAL);
+}
+
 static bool is_whole(struct buf *request)
 {
     const char *text = buf_str(request), *end = strstr(text, "\r\n\r\n");
@@ -24,13 +43,13 @@ static bool is_whole(struct buf *request)
     return request->n >= (size_t)(end - text) + 4 + body;
 }
 
-static bool read_request(const struct webhook *w, int fd, struct buf *ret)
+static bool read_request(const struct webhook *w, const struct caller *c, struct buf *ret)
 {
     char bytes[65536];
     ssize_t n;
     buf_clear(ret);
     while (!is_whole(ret)) {
-        if (!wait_readable(fd, w->stop[0]) || (n = recv(fd, bytes, sizeof bytes, 0)) <= 0)
+        if ((n = receive(w, c, bytes, sizeof bytes)) <= 0)
             return false;
         buf_put(ret, (struct slice){bytes, (size_t)n});
     }
@@ -38,10 +57,10 @@ static bool read_request(const struct webhook *w, int fd, struct buf *ret)
 }
 
 /* False when the connection is over. */
-static bool serve_one(struct webhook *w, int fd)
+static bool serve_one(struct webhook *w, const struct caller *c)
 {
     struct buf request = {0}, answer = {0};
-    bool whole = read_request(w, fd, &request), cut = false;
+    bool whole = read_request(w, c, &request), cut = false;
     if (whole) {
         mutex_lock(&w->mutex);
         buf_put(&answer, buf_slice(&w->answer));
@@ -53,7 +72,7 @@ static bool serve_one(struct webhook *w, int fd)
     }
     size_t sent = 0;
     ssize_t n;
-    while (sent < answer.n && (n = send(fd, answer.p + sent, answer.n - sent, MSG_NOSIGNAL)) > 0)
+    while (sent < answer.n && (n = say(c, answer.p + sent, answer.n - sent)) > 0)
         sent += (size_t)n;
     buf_release(&request);
     buf_release(&answer);
@@ -70,16 +89,18 @@ static void *serve(void *arg)
         mutex_lock(&w->mutex);
         w->connections++;
         mutex_unlock(&w->mutex);
-        while (serve_one(w, fd))
+        struct caller c = {.fd = fd, .tls = w->tls ? tls_end_open(w->tls, fd) : NULL};
+        while ((!w->tls || c.tls) && serve_one(w, &c))
             ;
+        tls_end_free(c.tls);
         (void)close(fd);
     }
     return NULL;
 }
 
-void webhook_start(struct webhook *w)
+static void start(struct webhook *w, const char *scheme_and_host, struct tls_server *tls)
 {
-    *w = (struct webhook){.port = 0};
+    *w = (struct webhook){.tls = tls};
     struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     socklen_t n = sizeof addr;
     mutex_init(&w->mutex);
@@ -90,8 +111,18 @@ void webhook_start(struct webhook *w)
     ck_assert_int_eq(getsockname(w->listener, (struct sockaddr *)&addr, &n), 0);
     ck_assert_int_eq(pipe2(w->stop, O_CLOEXEC), 0);
     w->port = ntohs(addr.sin_port);
-    (void)snprintf(w->url, sizeof w->url, "http://127.0.0.1:%d/jobs", w->port);
+    (void)snprintf(w->url, sizeof w->url, "%s:%d/jobs", scheme_and_host, w->port);
     ck_assert_int_eq(thread_start(&w->thread, "webhook", serve, w), 0);
+}
+
+void webhook_start(struct webhook *w)
+{
+    start(w, "http://127.0.0.1", NULL);
+}
+
+void webhook_start_tls(struct webhook *w, const char *cert_file, const char *key_file)
+{
+    start(w, "https://localhost", tls_server_new(cert_file, key_file));
 }
 
 void webhook_stop(struct webhook *w)
@@ -103,6 +134,7 @@ void webhook_stop(struct webhook *w)
     buf_release(&w->answer);
     buf_release(&w->request);
     mutex_release(&w->mutex);
+    tls_server_free(w->tls);
 }
 
 static void set_answer(struct webhook *w, const char *text, bool cut)

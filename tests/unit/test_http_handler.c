@@ -1,77 +1,5 @@
 /* Http handlers: what is sent, what each answer leads to, and how an exchange ends early. */
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "support/support.h"
-#include "support/webhook.h"
-#include "unit/fake_run.h"
-
-enum { FOREVER_MS = 30000 }; /* "at once" is less than this by far, also on a busy machine */
-
-#define OK(type, body) "HTTP/1.1 200 OK\r\nContent-Type: " type "\r\n" body
-#define CHUNKED        "Transfer-Encoding: chunked\r\n\r\n"
-
-static struct webhook webhook;
-static struct conf_handler conf;
-static struct handler *handler;
-static struct run_job job;
-static struct run run;
-static struct outcome out;
-
-static void set_up(void)
-{
-    ck_assert(signal(SIGPIPE, SIG_IGN) != SIG_ERR); /* as the worker does */
-    webhook_start(&webhook);
-    conf = (struct conf_handler){.klass = (char *)"test",
-                                 .kind = CONF_HTTP,
-                                 .url = webhook.url,
-                                 .retry = -1,
-                                 .stream = true};
-    job = (struct run_job)FAKE_JOB("[1]");
-    out = (struct outcome){0};
-    handler = NULL;
-    fake_run_init(&run);
-}
-
-static void tear_down(void)
-{
-    if (handler)
-        http_kind.close(handler);
-    outcome_release(&out);
-    fake_run_release(&run);
-    webhook_stop(&webhook);
-}
-
-static void run_job(void)
-{
-    struct err err = {""};
-    if (!handler)
-        ck_assert_msg(http_kind.open(&conf, &handler, &err) == 0, "%s", err.text);
-    if (job.timeout_ms > 0)
-        job.deadline_ns = clock_deadline_ms(job.timeout_ms);
-    outcome_release(&out);
-    out = (struct outcome){0};
-    http_kind.run(handler, &job, &run, &fake_ops, &out);
-}
-
-static void run_against(const char *answer)
-{
-    webhook_answers(&webhook, answer);
-    run_job();
-}
-
-static void assert_outcome(enum outcome_kind kind, const char *error_class, const char *message)
-{
-    assert_outcome_is(&out, kind, error_class, message);
-}
-
-static void assert_done(const char *result)
-{
-    assert_outcome(OUTCOME_DONE, "", "");
-    ck_assert_str_eq(buf_str(&out.result), result);
-}
+#include "unit/fake_http.h"
 
 /* ---- the request ---- */
 
@@ -328,15 +256,18 @@ END_TEST
 /* ---- settings ---- */
 
 static const struct {
-    const char *url, *secret_file, *words;
+    const char *url, *secret_file, *tls_ca, *words;
 } refused[] = {
-    {"jobs", NULL, "http: no address, must be http://HOST[:PORT]/PATH or https://…"},
-    {"ftp://host/jobs", NULL, "http: no address, must be http://HOST[:PORT]/PATH or https://…"},
-    {"http://user:hunter2@host/", NULL,
+    {"jobs", NULL, NULL, "http: no address, must be http://HOST[:PORT]/PATH or https://…"},
+    {"ftp://host/jobs", NULL, NULL,
+     "http: no address, must be http://HOST[:PORT]/PATH or https://…"},
+    {"http://user:hunter2@host/", NULL, NULL,
      "http: an address with user or password, must be without them"},
-    {"http://host/", "/nonexistent/secret",
+    {"http://host/", "/nonexistent/secret", NULL,
      "secret_file /nonexistent/secret: No such file or directory"},
-    {"http://host/", "/dev/null", "secret_file /dev/null: must hold 1 to 4096 bytes"},
+    {"http://host/", "/dev/null", NULL, "secret_file /dev/null: must hold 1 to 4096 bytes"},
+    {"https://host/", NULL, "/nonexistent/ca.pem",
+     "tls_ca /nonexistent/ca.pem: No such file or directory"},
 };
 
 START_TEST(bad_settings_are_refused)
@@ -344,20 +275,17 @@ START_TEST(bad_settings_are_refused)
     struct err err = {""};
     conf.url = (char *)refused[_i].url;
     conf.secret_file = (char *)refused[_i].secret_file;
+    conf.tls_ca = (char *)refused[_i].tls_ca;
     ck_assert_int_eq(http_kind.open(&conf, &handler, &err), -EINVAL);
     ck_assert_str_eq(err.text, refused[_i].words);
     handler = NULL;
 }
 END_TEST
 
-#define COUNT(array) (int)(sizeof(array) / sizeof *(array))
-
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("http handler");
-    TCase *tc = tcase_create("http handler");
-    tcase_add_checked_fixture(tc, set_up, tear_down);
-    tcase_set_timeout(tc, SLOW * 30);
+    TCase *tc = new_case(suite);
     tcase_add_test(tc, the_job_is_posted);
     tcase_add_test(tc, a_jid_cannot_add_headers);
     tcase_add_test(tc, a_connection_serves_many_jobs);
@@ -372,6 +300,5 @@ Suite *test_suite(void)
     tcase_add_test(tc, silence_ends_it);
     tcase_add_loop_test(tc, a_cancel_ends_it_at_once, 0, 2);
     tcase_add_loop_test(tc, bad_settings_are_refused, 0, COUNT(refused));
-    suite_add_tcase(suite, tc);
     return suite;
 }

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -106,7 +107,9 @@ static int open_handler(const struct conf_handler *conf, struct handler **ret, s
         return err_set(err, -ENOMEM, "http: no memory");
     h->base = (struct handler){.kind = &http_kind, .conf = conf};
     mutex_init(&h->mutex);
-    if (conf->secret_file)
+    if (conf->tls_ca && access(conf->tls_ca, R_OK) < 0)
+        rc = err_set(err, -EINVAL, "tls_ca %s: %s", conf->tls_ca, strerror(errno));
+    else if (conf->secret_file)
         rc = read_secret(conf->secret_file, &h->secret, err);
     if (rc < 0) {
         close_handler(&h->base);
@@ -291,13 +294,14 @@ static void fail_by_status(const struct exchange *x, struct outcome *out)
 
 static void conclude(struct exchange *x, int rc, const struct err *err, struct outcome *out)
 {
+    const struct conf_handler *conf = x->handler->base.conf;
     bool answered = rc == 0 || (x->error == -EMSGSIZE && !is_success(x->status));
     if (x->stop == RUN_GOES_ON && x->error == -ECANCELED)
         x->stop = x->ops->stop(x->run);
     if (x->stop != RUN_GOES_ON)
         outcome_stop(out, x->stop, x->job);
     else if (x->silent)
-        outcome_silent(out, x->handler->base.conf->silence_timeout_s);
+        outcome_silent(out, conf->silence_timeout_s);
     else if (answered && is_success(x->status))
         take_result(x, out);
     else if (answered)
@@ -307,8 +311,11 @@ static void conclude(struct exchange *x, int rc, const struct err *err, struct o
                      HANDLER_RESULT_MAX);
     else if (rc == -ENOMEM || x->error == -ENOMEM)
         outcome_fail(out, OUTCOME_FAILED, "OutOfMemory", "no memory for an exchange");
+    else if (rc == -EPROTO)
+        outcome_fail(out, OUTCOME_FAILED, "TlsError", "%s (trusted: %s)", err->text,
+                     conf->tls_ca ? conf->tls_ca : "the system's certificates");
     else
-        outcome_fail(out, OUTCOME_FAILED, rc == -EPROTO ? "TlsError" : "ConnectionError", "%s%s",
+        outcome_fail(out, OUTCOME_FAILED, "ConnectionError", "%s%s",
                      x->status ? "the answer broke off: " : "", err->text);
 }
 

@@ -11,12 +11,15 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "handlers/answer.h"
 #include "handlers/errlog.h"
 #include "handlers/job_text.h"
 #include "handlers/program.h"
+
+enum { MEMORY_MS = 50 }; /* between two looks whether there is memory */
 
 static int process_open(const struct conf_handler *conf, struct handler **ret, struct err *err)
 {
@@ -145,23 +148,35 @@ static bool converse(struct process_handler *h, struct process *p, struct slice 
     return begun;
 }
 
+/* Its line. That there is no memory right now is no fault of the job: it waits, and as in the wait
+ * for a process its time has not begun. False, with the outcome, when the run should stop. */
+static bool put_line(const struct run_job *job, struct run *run, const struct run_ops *ops,
+                     struct buf *ret, struct outcome *out)
+{
+    const struct timespec pause = clock_timespec(MEMORY_MS * NS_PER_MS);
+    while (job_text_put(ret, job) < 0) {
+        enum run_stop stop = ops->stop(run);
+        buf_release(ret);
+        if (stop != RUN_GOES_ON && stop != RUN_TIMEOUT) {
+            outcome_stop(out, stop, job);
+            return false;
+        }
+        (void)nanosleep(&pause, NULL); /* the loop looks again */
+    }
+    return true;
+}
+
 static void process_run(struct handler *handler, const struct run_job *job, struct run *run,
                         const struct run_ops *ops, struct outcome *out)
 {
     struct process_handler *h = (struct process_handler *)handler;
     struct buf line = {0};
     int64_t since_ns = clock_now_ns();
-    bool begun = false;
-    if (job_text_put(&line, job) < 0)
-        outcome_fail(out, OUTCOME_FAILED, "OutOfMemory", "no memory for a job of %zu bytes",
-                     job->payload.n);
-    else
-        while (!begun) {
-            struct process *p = process_pool_take(h->pool, since_ns, job, run, ops, out);
-            if (!p)
-                break;
-            begun = converse(h, p, buf_slice(&line), job, run, ops, out);
-        }
+    bool over = !put_line(job, run, ops, &line, out);
+    while (!over) {
+        struct process *p = process_pool_take(h->pool, since_ns, job, run, ops, out);
+        over = !p || converse(h, p, buf_slice(&line), job, run, ops, out);
+    }
     buf_release(&line);
 }
 
