@@ -5,6 +5,7 @@
 #ifndef SLUICE_TESTS_TEST_API_H
 #define SLUICE_TESTS_TEST_API_H
 
+#include "support/exposition.h"
 #include "support/http_ask.h"
 #include "test_worker.h"
 
@@ -53,6 +54,25 @@ static inline void must_refuse(struct answer a, int status, const char *code)
     ck_assert_msg(a.status == status, "%d is wanted:\n%s", status, a.text);
     ck_assert_str_eq(a.body + strlen(a.body) - 3, "}}\n");
     must_say(a, status, begin);
+}
+
+/* The server again, after it was stopped, and a new connection of ours. */
+static inline void restart_redis(void)
+{
+    redis_conn_free(redis);
+    redis = NULL;
+    must_restart(&server);
+    open_redis();
+}
+
+/* The value of a figure of the API's own. */
+static inline double figure(const char *series)
+{
+    struct answer a = get("/metrics");
+    must_be_exposition(a.body);
+    double value = must_value(a.body, series);
+    free(a.text);
+    return value;
 }
 
 /* settings may be NULL, env too: "NAME=value", NULL-terminated. */

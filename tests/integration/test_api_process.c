@@ -1,6 +1,7 @@
 /* sluice-api as a process: flags, settings, who may ask, limits, health, the log, and its end. */
 #include "test_api.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "support/program.h"
@@ -86,8 +87,7 @@ START_TEST(health)
     must_refuse(get("/readyz"), 503, "redis_unavailable");
     must_say(get("/readyz"), 503, "\r\nRetry-After: 1\r\n");
     must_say(get("/livez"), 200, "ok");
-    must_restart(&server);
-    open_redis();
+    restart_redis();
     wait_until(HANG_MS, status_of("/readyz") == 200);
 }
 END_TEST
@@ -161,6 +161,24 @@ END_TEST
 
 /* ---- limits ---- */
 
+static int send_to_api(const char *request)
+{
+    int fd = ask_dial(port);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(send(fd, request, strlen(request), MSG_NOSIGNAL), (ssize_t)strlen(request));
+    return fd;
+}
+
+/* Reads the answer to what was sent, which must begin so, and closes. free() it. */
+static char *answer_to(int fd, const char *begin)
+{
+    struct buf got = {0};
+    ask_read(fd, &got);
+    (void)close(fd); /* only read */
+    ck_assert_msg(strncmp(buf_str(&got), begin, strlen(begin)) == 0, "%s", buf_str(&got));
+    return buf_steal(&got, NULL);
+}
+
 static bool closes(int fd)
 {
     struct buf got = {0};
@@ -189,13 +207,15 @@ END_TEST
 START_TEST(silence_is_bounded)
 {
     start_api("api: {idle_timeout: 1}\n");
-    int fd = ask_dial(port);
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(send(fd, "GET /li", 7, MSG_NOSIGNAL), 7);
-    ck_assert(closes(fd));
+    ck_assert(closes(send_to_api("GET /li")));
     ck_assert_int_eq(status_of("/livez"), 200);
 }
 END_TEST
+
+#define READY "GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+#define JOB                                                                                        \
+    "POST /v1/jobs HTTP/1.1\r\nHost: x\r\n" TYPE_JSON                                              \
+    "Content-Length: 23\r\n\r\n{\"class\":\"x\",\"args\":[]}"
 
 /* A Redis that says nothing: those who wait for it are told so, and nobody else notices. */
 START_TEST(waiting_is_bounded)
@@ -204,77 +224,80 @@ START_TEST(waiting_is_bounded)
               "api: {max_concurrent_ops: 1, max_connections: 2, max_wait: 0.3}\n");
     ck_assert_int_eq(status_of("/readyz"), 200);
     redis_server_pause(&server);
-    int fd = ask_dial(port);
-    static const char first[] = "GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-    ck_assert_int_eq(send(fd, first, sizeof first - 1, MSG_NOSIGNAL), sizeof first - 1);
-    /* The only permit is taken: from now on there is no turn. */
-    wait_until(HANG_MS, status_of("/readyz") == 503);
+    /* One of the two has the only permit, and from then on there is no turn. */
+    struct pollfd p[2] = {{.fd = send_to_api(READY), .events = POLLIN},
+                          {.fd = send_to_api(READY), .events = POLLIN}};
+    ck_assert_int_eq(poll(p, 2, HANG_MS), 1);
+    int late = p[0].revents ? 0 : 1;
+    free(answer_to(p[late].fd, "HTTP/1.1 503 "));
     must_refuse(get("/readyz"), 503, "busy");
     must_say(get("/readyz"), 503, "\r\nRetry-After: 1\r\n");
     ck_assert_int_eq(status_of("/livez"), 200);
     redis_server_resume(&server);
-    struct buf got = {0};
-    ask_read(fd, &got);
-    ck_assert_ptr_eq(strstr(buf_str(&got), "HTTP/1.1 200 "), buf_str(&got));
-    buf_release(&got);
-    (void)close(fd); /* only read */
+    free(answer_to(p[1 - late].fd, "HTTP/1.1 200 "));
 }
 END_TEST
 
 /* ---- the end ---- */
 
+/* Jobs hang in Redis, which goes on reading; returns when n requests are known to be under way. */
+static void hang_writes(int *fds, int n)
+{
+    ck_assert_int_eq(status_of("/readyz"), 200);
+    must_do(redis, "CLIENT PAUSE 600000 WRITE");
+    for (int i = 0; i < n; i++)
+        fds[i] = send_to_api(JOB);
+    wait_until(HANG_MS, figure("sluice_api_requests_running") == n + 1); /* and that one */
+}
+
 START_TEST(a_stop_lets_requests_end)
 {
+    int fd;
     start_api("redis: {socket_timeout: 60}\napi: {stop_timeout: 60}\n");
-    ck_assert_int_eq(status_of("/readyz"), 200);
-    redis_server_pause(&server);
-    int fd = ask_dial(port);
-    static const char first[] = "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n";
-    ck_assert_int_eq(send(fd, first, sizeof first - 1, MSG_NOSIGNAL), sizeof first - 1);
-    wait_until(HANG_MS, status_of("/livez") == 200); /* it has been read */
+    hang_writes(&fd, 1);
     worker_process_signal(&worker, SIGTERM);
     wait_said("stopping: waiting");
     wait_until(HANG_MS, status_of("/livez") == 0);
     ck_assert(!worker_process_ended(&worker));
-    redis_server_resume(&server);
-    struct buf got = {0};
-    ask_read(fd, &got);
-    ck_assert_ptr_eq(strstr(buf_str(&got), "HTTP/1.1 200 "), buf_str(&got));
-    ck_assert_ptr_nonnull(strstr(buf_str(&got), "\r\nConnection: close\r\n"));
-    buf_release(&got);
-    (void)close(fd); /* only read */
+    must_do(redis, "CLIENT UNPAUSE");
+    char *text = answer_to(fd, "HTTP/1.1 202 ");
+    ck_assert_ptr_nonnull(strstr(text, "\r\nConnection: close\r\n"));
+    free(text);
     ck_assert_int_eq(worker_process_wait(&worker, HANG_MS), 0);
     ck_assert(worker_process_said(&worker, "stopped"));
+    ck_assert_int_eq(must_int(redis, "LLEN queue:default"), 1);
 }
 END_TEST
 
 /* Whoever keeps it is told, and does not keep it. */
 START_TEST(a_stop_is_bounded)
 {
-    start_api("redis: {socket_timeout: 1}\n"
-              "api: {stop_timeout: 0.2, max_concurrent_ops: 1, max_connections: 2, max_wait: 60}");
-    ck_assert_int_eq(status_of("/readyz"), 200);
-    redis_server_pause(&server);
     int fds[2];
-    static const char ready[] = "GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-    for (int i = 0; i < 2; i++) { /* one in Redis, one at the gate */
-        fds[i] = ask_dial(port);
-        ck_assert_int_eq(send(fds[i], ready, sizeof ready - 1, MSG_NOSIGNAL), sizeof ready - 1);
-    }
-    int slow = ask_dial(port);
-    ck_assert_int_eq(send(slow, ready, 10, MSG_NOSIGNAL), 10);
-    ck_assert_int_eq(status_of("/livez"), 200);
+    start_api("redis: {socket_timeout: 4}\napi: {stop_timeout: 0.2}\n");
+    hang_writes(fds, 2);
+    int slow = send_to_api("GET /livez ");
     worker_process_signal(&worker, SIGTERM);
     for (int i = 0; i < 2; i++) {
-        struct buf got = {0};
-        ask_read(fds[i], &got);
-        ck_assert_msg(strstr(buf_str(&got), "HTTP/1.1 503 "), "%s", buf_str(&got));
-        buf_release(&got);
-        (void)close(fds[i]); /* only read */
+        char *text = answer_to(fds[i], "HTTP/1.1 503 ");
+        ck_assert_ptr_nonnull(strstr(text, "outcome_unknown"));
+        free(text);
     }
     ck_assert(closes(slow));
     ck_assert_int_eq(worker_process_wait(&worker, HANG_MS), 0);
-    redis_server_resume(&server);
+}
+END_TEST
+
+/* A second signal does not wait. */
+START_TEST(a_second_signal_hurries)
+{
+    int fd;
+    start_api("redis: {socket_timeout: 4}\napi: {stop_timeout: 3600}\n");
+    hang_writes(&fd, 1);
+    worker_process_signal(&worker, SIGTERM);
+    wait_said("stopping: waiting");
+    worker_process_signal(&worker, SIGINT);
+    ck_assert_int_eq(worker_process_wait(&worker, HANG_MS), 0);
+    free(answer_to(fd, "HTTP/1.1 503 "));
 }
 END_TEST
 
@@ -297,5 +320,6 @@ Suite *test_suite(void)
     tc = new_case(suite, "end");
     tcase_add_test(tc, a_stop_lets_requests_end);
     tcase_add_test(tc, a_stop_is_bounded);
+    tcase_add_test(tc, a_second_signal_hurries);
     return suite;
 }
