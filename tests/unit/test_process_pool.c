@@ -349,6 +349,21 @@ START_TEST(one_that_ignores_the_end_of_stdin_is_killed)
 }
 END_TEST
 
+/* What it says does not make the keeper forget when it is to be killed. */
+START_TEST(one_that_has_last_words_and_stays_is_killed)
+{
+    struct fake_process x;
+    fake_process_init(&x, "read -r job; echo '{\"done\":1}'; read -r end; echo bye >&2; "
+                          "exec sleep 10000");
+    x.conf.processes = 1;
+    fake_process_open(&x);
+    process_pool_times(fake_process_handler(&x)->pool)->retire_ms = 300;
+    fake_process_run(&x);
+    assert_done(&x, "1");
+    fake_process_release(&x);
+}
+END_TEST
+
 START_TEST(one_that_chatters_without_end_holds_up_nobody)
 {
     struct fake_process x;
@@ -379,6 +394,7 @@ Suite *test_suite(void)
     tcase_add_test(tc, one_that_dies_idle_is_replaced);
     tcase_add_test(tc, one_may_leave_after_each_job);
     tcase_add_test(tc, one_that_ignores_the_end_of_stdin_is_killed);
+    tcase_add_test(tc, one_that_has_last_words_and_stays_is_killed);
     tcase_add_test(tc, one_that_chatters_without_end_holds_up_nobody);
     suite_add_tcase(s, tc);
     tc = tcase_create("starts");

@@ -182,10 +182,10 @@ static bool tend(struct process_pool *pool, int64_t *ret_next_ns)
             child_signal(&p->child, SIGKILL);
         else if (deed == LOOK)
             look_at(pool, p);
+        if (deed != REST)
+            *ret_next_ns = 0; /* there may be more to do, and when is not known yet */
         mutex_lock(&pool->mutex);
         left = left || !pool->closing || p->state != PROCESS_EMPTY;
-        if (deed != REST && (p->look || p->state == PROCESS_EMPTY))
-            *ret_next_ns = 0; /* another look, or a start that may be due */
         mutex_unlock(&pool->mutex);
     }
     return left;
