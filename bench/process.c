@@ -167,7 +167,7 @@ int main(int argc, char **argv)
     (void)snprintf(usual, sizeof usual,
                    "  - {class: py.echo, process: [python3, %s], processes: %d}\n", script,
                    processes);
-    (void)snprintf(tight, sizeof tight, "%sworker: {threads: %d}\n", usual, 2 * processes);
+    (void)snprintf(tight, sizeof tight, "%sworker: {threads: %d}\n", usual, processes);
     (void)snprintf(once, sizeof once, "  - {class: py.echo, exec: [python3, %s]}\n", script);
     lab_open(&lab, NULL);
     for (int i = 0; i < runs; i++) {
@@ -187,7 +187,7 @@ int main(int argc, char **argv)
     show("warm: bare loop over pipes", floor, 0, "");
     (void)snprintf(note, sizeof note, "   %.1f us CPU of the worker a job", lab_median(cpu, runs));
     show("warm: worker, 100 threads", lab_median(warm, runs), floor, note);
-    show("warm: worker, 2 threads a process", lab_median(few, runs), floor, "");
+    show("warm: worker, a thread for each process", lab_median(few, runs), floor, "");
     show("cold: exec of the same Python", lab_median(cold, runs), 0, "");
     show("true: bare posix_spawn loop", spawn, 0, "");
     show("true: exec", lab_median(trues, runs), spawn, "");

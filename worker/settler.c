@@ -43,7 +43,7 @@ static void append_locked(struct settler *s, struct job *job)
 static void submit_locked(struct settler *s, struct job *job)
 {
     if (!s->head)
-        s->oldest_ns = clock_coarse_ns();
+        s->oldest_ns = clock_now_ns();
     wake_locked(s, s->oldest_ns + LINGER_NS);
     append_locked(s, job);
     s->pending++;
@@ -261,7 +261,7 @@ void settler_applied(struct settler *s, int rc, const char *error)
     s->pending -= gone;
     s->under_way = false;
     if (s->head) {
-        s->oldest_ns = clock_coarse_ns();
+        s->oldest_ns = clock_now_ns();
         wake_locked(s, s->oldest_ns + LINGER_NS);
     }
     if (s->parked) /* by a claim's thread, while ours had nothing to wait for */
@@ -301,7 +301,7 @@ static void unpark_locked(struct settler *s)
         struct job *job = s->parked;
         s->parked = job->next;
         if (!s->head)
-            s->oldest_ns = clock_coarse_ns();
+            s->oldest_ns = clock_now_ns();
         append_locked(s, job);
     }
 }
