@@ -42,9 +42,11 @@ static void append_locked(struct settler *s, struct job *job)
 
 static void submit_locked(struct settler *s, struct job *job)
 {
-    if (!s->head)
-        s->oldest_ns = clock_now_ns();
-    wake_locked(s, s->oldest_ns + LINGER_NS);
+    /* Somebody may be following a job that is recorded: that one does not wait for company. */
+    bool urgent = job->end && job->end->record;
+    if (!s->head || urgent)
+        s->due_ns = urgent ? 0 : clock_now_ns() + LINGER_NS;
+    wake_locked(s, s->due_ns);
     append_locked(s, job);
     s->pending++;
 }
@@ -260,10 +262,10 @@ void settler_applied(struct settler *s, int rc, const char *error)
     s->taken = NULL;
     s->pending -= gone;
     s->under_way = false;
-    if (s->head) {
-        s->oldest_ns = clock_now_ns();
-        wake_locked(s, s->oldest_ns + LINGER_NS);
-    }
+    if (rc != 0 || again)
+        s->due_ns = 0; /* they have waited */
+    if (s->head)
+        wake_locked(s, s->due_ns);
     if (s->parked) /* by a claim's thread, while ours had nothing to wait for */
         wake_locked(s, s->parked_until_ns);
     cond_broadcast(&s->settled);
@@ -297,11 +299,11 @@ static void send_alone(struct settler *s)
 
 static void unpark_locked(struct settler *s)
 {
+    if (s->parked)
+        s->due_ns = 0; /* they have waited */
     while (s->parked) {
         struct job *job = s->parked;
         s->parked = job->next;
-        if (!s->head)
-            s->oldest_ns = clock_now_ns();
         append_locked(s, job);
     }
 }
@@ -311,7 +313,7 @@ static int64_t due_locked(const struct settler *s)
 {
     int64_t due = CLOCK_NEVER;
     if (s->head && !s->under_way) {
-        due = s->oldest_ns + LINGER_NS;
+        due = s->due_ns;
         if (due < s->not_before_ns)
             due = s->not_before_ns;
     }
@@ -387,7 +389,7 @@ bool settler_flush(struct settler *s, int64_t deadline_ns)
 {
     mutex_lock(&s->mutex);
     bool empty;
-    s->oldest_ns = 0; /* no lingering */
+    s->due_ns = 0; /* no lingering */
     cond_signal(&s->wake);
     while (!(empty = s->pending == 0))
         if (!cond_wait_until(&s->settled, &s->mutex, deadline_ns))

@@ -2,7 +2,8 @@
  * The settler: takes finished jobs and writes their ends to Redis, many in one round trip.
  *
  * Finished jobs gather here. The next claim carries them along (worker/fetcher); when no claim
- * comes by within LINGER_NS, the settler's own thread sends them. Only one batch is under way at a
+ * comes by within LINGER_NS, the settler's own thread sends them; at once when a job among them is
+ * recorded or has output, since somebody may be following it. Only one batch is under way at a
  * time, so the operations of a claim reach Redis in order, and a claim's counters need no lock.
  *
  * A claim of which every job is settled is dropped whole; before that, jobs are settled one by
@@ -46,7 +47,7 @@ struct settler {
     struct cond settled; /* pending became empty */
     struct job *head, *tail;
     unsigned pending;      /* listed + under way */
-    int64_t oldest_ns;     /* when the list became non-empty */
+    int64_t due_ns;        /* when the list is to be sent, unless a claim takes it along before */
     int64_t not_before_ns; /* after a failure */
     struct job *parked;    /* wrong type: tried again at parked_until_ns */
     int64_t parked_until_ns;
