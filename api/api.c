@@ -104,6 +104,9 @@ int api_start(struct api *a, struct err *err)
     int rc = crew_start(&a->crew, conf->api_max_concurrent_ops + SPARE_THREADS, call_run, a);
     if (rc != 0)
         return err_set(err, rc, "cannot start threads: %s", err_phrase(rc));
+    rc = hub_start(a->store, a->pool, &a->hub);
+    if (rc != 0)
+        return err_set(err, rc, "cannot start threads: %s", err_phrase(rc));
     rc = http_server_start(&o, &a->http, err);
     if (rc != 0)
         return err_prefix(err, rc, "api.listen");
@@ -123,6 +126,7 @@ void api_begin_stop(struct api *a)
 {
     atomic_store(&a->stopping, true);
     http_server_quiesce(a->http);
+    hub_end_viewers(a->hub);
 }
 
 bool api_wait_idle(struct api *a, int64_t deadline_ns)
@@ -142,7 +146,9 @@ void api_free(struct api *a)
     if (a->http && !http_server_wait_idle(a->http, clock_deadline_ms(LAST_WORDS_MS)))
         log_warn("clients had not read their answers at the end",
                  log_int("requests", http_server_exchanges(a->http)));
+    hub_stop(a->hub); /* nobody wakes a connection any more */
     http_server_stop(a->http);
+    hub_free(a->hub);
     redis_pool_free(a->pool);
     snapshots_release(&a->snapshots);
     redis_clock_release(&a->clock);

@@ -11,6 +11,7 @@
 #include "api/auth.h"
 #include "api/clock.h"
 #include "api/crew.h"
+#include "api/hub.h"
 #include "api/snapshot.h"
 #include "http/server.h"
 #include "redis/pool.h"
@@ -25,6 +26,7 @@ struct api {
     struct redis_clock clock;
     struct snapshots snapshots;
     struct traffic traffic;
+    struct hub *hub;          /* NULL until it is started */
     struct http_server *http; /* NULL until it is started */
     atomic_bool stopping;
     atomic_uint_fast64_t enqueued; /* jobs */

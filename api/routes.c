@@ -7,6 +7,7 @@ const struct route routes[] = {
     {"POST", "/v1/jobs", RIGHTS_ALL, .takes_jobs = true, .answer = answer_enqueue},
     {"GET", "/v1/jobs/{jid}", RIGHTS_READ, .answer = answer_job},
     {"DELETE", "/v1/jobs/{jid}", RIGHTS_ALL, .answer = answer_cancel},
+    {"GET", "/v1/jobs/{jid}/events", RIGHTS_READ, .answer = answer_events},
     {"GET", "/v1/queues", RIGHTS_READ, .answer = answer_queues},
     {"POST", "/v1/queues/{queue}/pause", RIGHTS_ALL, .answer = answer_pause},
     {"POST", "/v1/queues/{queue}/resume", RIGHTS_ALL, .answer = answer_resume},

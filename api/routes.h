@@ -31,6 +31,7 @@ void answer_readyz(struct call *c);
 void answer_enqueue(struct call *c);
 void answer_job(struct call *c);
 void answer_cancel(struct call *c);
+void answer_events(struct call *c);
 void answer_queues(struct call *c);
 void answer_pause(struct call *c);
 void answer_resume(struct call *c);

@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/buf.h"
 
@@ -46,11 +47,22 @@ struct http_request {
 
 enum { HTTP_HEADERS_MAX = 4, HTTP_HEADER_VALUE_MAX = 64 };
 
+/* A body that comes in pieces, for as long as it lasts. */
+struct http_source {
+    /* Copies up to n bytes of what there is now and returns how many. 0: there is nothing, and
+     * http_wake() will say when to ask again. -1: that was all. On the server's threads. */
+    ssize_t (*read)(void *ctx, char *to, size_t n);
+    /* Once, also when the client is gone: no read follows, and nobody may wake it any more. */
+    void (*close)(void *ctx);
+    void *ctx;
+};
+
 /* The body is taken over; one that ran out of memory becomes a 500. */
 struct http_response {
     int status;               /* 200 unless it is said otherwise */
     const char *content_type; /* a constant; HTTP_JSON unless … */
     struct buf body;
+    struct http_source source; /* in place of the body when it has a read() */
     struct {
         const char *name; /* a constant */
         char value[HTTP_HEADER_VALUE_MAX];

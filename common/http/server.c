@@ -25,6 +25,11 @@ struct http_server {
 /* Who is to send the answer. RUNNING: it is not there yet, and the connection is not suspended. */
 enum { RUNNING, SUSPENDED, ANSWERED };
 
+/* A source: DRY while it has nothing and the connection is suspended. */
+enum { FLOWING, DRY, WOKEN };
+
+enum { PIECE_BYTES = 4096 };
+
 struct wire {
     struct http_exchange x; /* first: the same address */
     struct http_server *server;
@@ -37,6 +42,7 @@ struct wire {
     bool overlong, overload; /* the body is dropped as it comes, and refused at its end */
     bool handed;             /* handle() has been called */
     atomic_int state;
+    atomic_int flow;
 };
 
 static struct wire *wire_of(const struct http_exchange *x)
@@ -61,6 +67,34 @@ const char *http_query(const struct http_exchange *x, const char *name)
 
 /* ---- the answer ---- */
 
+static ssize_t read_source(void *cls, uint64_t at, char *to, size_t n)
+{
+    struct wire *w = cls;
+    const struct http_source *source = &w->x.res.source;
+    (void)at; /* it has no other order */
+    atomic_store(&w->flow, FLOWING);
+    ssize_t got = source->read(source->ctx, to, n);
+    if (got < 0)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    w->answer_n += (size_t)got;
+    if (got == 0) {
+        struct MHD_Connection *connection = w->connection;
+        int flowing = FLOWING;
+        MHD_suspend_connection(connection);
+        if (!atomic_compare_exchange_strong(&w->flow, &flowing, DRY))
+            MHD_resume_connection(connection); /* woken in between */
+        /* else w may be gone: whoever wakes it has a thread of its own */
+    }
+    return got;
+}
+
+void http_wake(struct http_exchange *x)
+{
+    struct wire *w = wire_of(x);
+    if (atomic_exchange(&w->flow, WOKEN) == DRY)
+        MHD_resume_connection(w->connection);
+}
+
 /* Wraps the body; the library frees it when it has been sent. */
 static struct MHD_Response *wrap(struct wire *w)
 {
@@ -68,6 +102,9 @@ static struct MHD_Response *wrap(struct wire *w)
         "{\"error\":{\"code\":\"no_memory\",\"message\":\"no memory for the answer\"}}\n";
     static char nothing[] = "";
     struct http_response *res = &w->x.res;
+    if (res->source.read)
+        return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PIECE_BYTES, read_source, w,
+                                                 NULL);
     bool failed = buf_error(&res->body) != 0;
     char *body = failed || res->body.n == 0 ? NULL : buf_steal(&res->body, &w->answer_n);
     if (body) {
@@ -277,6 +314,8 @@ static void on_end(void *cls, struct MHD_Connection *c, void **state,
         return;
     if (s->o.ended)
         s->o.ended(s->o.ctx, &w->x, w->answer_n, why == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    if (w->x.res.source.read)
+        w->x.res.source.close(w->x.res.source.ctx);
     atomic_fetch_sub(&s->bodies, w->held);
     buf_release(&w->body);
     buf_release(&w->x.res.body);

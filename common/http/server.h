@@ -14,8 +14,11 @@
  * many bytes of a request's line and headers, of a body, and of all bodies that are held at once,
  * so many seconds of silence. Whoever is slow holds up neither others nor a stop.
  *
+ * An answer may come from a source, piece by piece: while that has nothing, the connection is
+ * suspended as well, and its client's absence shows with the next piece only.
+ *
  * Stopping: quiesce, wait until idle as long as one likes, see to it that every exchange that was
- * handed out is answered, stop.
+ * handed out is answered and every source has come to its end, stop.
  *
  * Threads: start to stop from one thread; callbacks run on the server's; http_answer() on any, once
  * for each exchange that `handle` did not answer. Ownership: ctx and what the options point to are
@@ -66,6 +69,9 @@ int http_server_start(const struct http_server_options *o, struct http_server **
 
 /* x->res is filled in; x is the server's again. */
 void http_answer(struct http_exchange *x);
+
+/* The exchange's source has something again, or its end. Until its close(), from any thread. */
+void http_wake(struct http_exchange *x);
 
 /* No new connections; later requests on old ones are told 503. */
 void http_server_quiesce(struct http_server *s);

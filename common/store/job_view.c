@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "keys.h"
+#include "scripts.h"
 
 static const char *const names[] = {
     [JOB_GOES_ON] = "",        [JOB_COMPLETED] = "completed", [JOB_FAILED] = "failed",
@@ -30,6 +31,40 @@ int store_stream_read(const struct store *s, struct redis_conn *c, const char *j
     int rc = redis_call(c, &cmd, ret, err);
     command_release(&cmd);
     return rc;
+}
+
+enum { PAGE_HEAD = 3 }; /* elements before the events */
+
+int store_stream_page(const struct store *s, struct redis_conn *c, const char *jid, int64_t after,
+                      int64_t max, int64_t max_bytes, struct stream_page *ret, struct err *err)
+{
+    struct script_call call = {0};
+    struct reply *reply = NULL;
+    script_begin(&call, &script_stream_page, 2);
+    store_add_key(&call.cmd, s, KEY_STREAM_PREFIX, jid);
+    store_add_key(&call.cmd, s, KEY_JOB_PREFIX, jid);
+    command_int(&call.cmd, after);
+    command_int(&call.cmd, max);
+    command_int(&call.cmd, max_bytes);
+    int rc = script_run(c, &call, &reply, err);
+    script_call_release(&call);
+    if (rc == 0 && reply_count(reply) < PAGE_HEAD)
+        rc = err_set(err, -EPROTO, "stream_page: an answer of %zu elements", reply_count(reply));
+    if (rc != 0) {
+        reply_free(reply);
+        return rc;
+    }
+    *ret = (struct stream_page){.reply = reply,
+                                .length = reply_int(reply_at(reply, 0)),
+                                .state = reply_str(reply_at(reply, 1)),
+                                .last = reply_str(reply_at(reply, 2)),
+                                .n = reply_count(reply) - PAGE_HEAD};
+    return 0;
+}
+
+struct slice stream_page_event(const struct stream_page *page, size_t i)
+{
+    return reply_str(reply_at(page->reply, PAGE_HEAD + i));
 }
 
 int store_stream_subscribe(const struct store *s, struct redis_conn *c, const char *jid,

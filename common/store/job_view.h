@@ -22,6 +22,20 @@ int store_job_read(const struct store *s, struct redis_conn *c, const char *jid,
 int store_stream_read(const struct store *s, struct redis_conn *c, const char *jid, int64_t after,
                       int64_t max, struct reply **ret, struct err *err) warn_unused_result;
 
+/* A page of a stream, bounded in bytes (one event at least), and what else tells whether more will
+ * come. The slices are borrowed from the reply, which is the caller's to free. */
+struct stream_page {
+    struct reply *reply;
+    int64_t length;     /* of the stream */
+    struct slice state; /* of the record, or empty */
+    struct slice last;  /* the last event when there is none after these, else empty */
+    size_t n;           /* events: stream_page_event() */
+};
+int store_stream_page(const struct store *s, struct redis_conn *c, const char *jid, int64_t after,
+                      int64_t max, int64_t max_bytes, struct stream_page *ret,
+                      struct err *err) warn_unused_result;
+struct slice stream_page_event(const struct stream_page *page, size_t i);
+
 /* Subscribes a connection that is used for nothing else to the stream's channel. */
 int store_stream_subscribe(const struct store *s, struct redis_conn *c, const char *jid,
                            struct err *err) warn_unused_result;
