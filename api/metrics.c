@@ -52,6 +52,18 @@ static void put_jobs(struct buf *out, const struct store_stats *s)
     metrics_gauge(out, "sluice_workers", "Worker processes that report.", (double)s->workers);
 }
 
+static void put_hub(struct buf *out, struct hub *hub)
+{
+    struct hub_stats s;
+    hub_stats(hub, &s);
+    metrics_gauge(out, "sluice_api_viewers", "Clients that follow a job's events now.", s.viewers);
+    metrics_gauge(out, "sluice_api_topics", "Jobs that they follow.", s.topics);
+    metrics_counter(out, "sluice_api_events_sent_total", "Events sent to viewers.",
+                    (double)s.events);
+    metrics_counter(out, "sluice_api_stream_reads_total", "Readings of streams from Redis.",
+                    (double)s.reads);
+}
+
 void answer_metrics(struct call *c)
 {
     struct buf *out = &c->res->body;
@@ -60,6 +72,7 @@ void answer_metrics(struct call *c)
     c->res->content_type = METRICS_CONTENT_TYPE;
     int rc = snapshot_get(c, &s, &err);
     put_traffic(out, c->api);
+    put_hub(out, c->api->hub);
     metrics_gauge(out, "sluice_redis_up", "1 when Redis has answered within the last second.",
                   rc == 0);
     if (rc == 0) { /* without Redis, its figures are missing rather than wrong */

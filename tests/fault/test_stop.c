@@ -10,7 +10,7 @@ enum { GRACE_MS = 3000 };
 /* Row 5. Start, a few jobs, SIGTERM at a random instant, again and again. */
 START_TEST(stops_at_random_instants_lose_and_repeat_nothing)
 {
-    enum { ROUNDS = SLOW > 1 ? 50 : 150, JOBS = 10 };
+    enum { ROUNDS = SLOW > 1 ? 25 : 150, JOBS = 10 };
     struct stage s;
     int64_t longest_ms = 0, at_work = 0;
     stage_open(&s, NULL);

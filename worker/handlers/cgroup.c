@@ -157,7 +157,7 @@ static void remove_old(int folder)
 
 static int divide(int folder, struct err *err)
 {
-    char text[1024];
+    char text[1024] = "";
     if (faccessat(folder, "cgroup.type", F_OK, 0) < 0) /* only the first of all has none */
         return err_set(err, -ENOTSUP, "it is in the control group of the whole machine");
     int rc = read_at(folder, "cgroup.controllers", text, sizeof text);
@@ -248,7 +248,7 @@ void cgroup_add(const struct cgroup *g, pid_t pid)
 
 void cgroup_end(struct cgroup *g, struct cgroup_usage *ret)
 {
-    char text[1024];
+    char text[1024] = "";
     *ret = (struct cgroup_usage){false, 0};
     if (g->fd < 0)
         return;
