@@ -55,8 +55,9 @@ static struct topic *topic_open_locked(struct hub *hub, const char *jid, int64_t
     return t;
 }
 
-void topic_free_locked(struct hub *hub, struct topic *t)
+char *topic_end_locked(struct hub *hub, struct topic *t)
 {
+    char *name = t->jid;
     struct topic **at = &hub->buckets[bucket_of(slice_of(t->jid))];
     while (*at != t)
         at = &(*at)->in_bucket;
@@ -67,8 +68,8 @@ void topic_free_locked(struct hub *hub, struct topic *t)
         next = c->next;
         chunk_unref(c);
     }
-    free(t->jid);
     free(t);
+    return name;
 }
 
 void topic_line_up_locked(struct hub *hub, struct topic *t)
@@ -323,7 +324,7 @@ void hub_free(struct hub *hub)
     mutex_lock(&hub->mutex);
     for (int b = 0; b < TOPIC_BUCKETS; b++)
         while (hub->buckets[b])
-            topic_free_locked(hub, hub->buckets[b]);
+            free(topic_end_locked(hub, hub->buckets[b]));
     mutex_unlock(&hub->mutex);
     mutex_release(&hub->mutex);
     (void)close(hub->wake); /* nothing to flush */

@@ -84,6 +84,7 @@ struct hub {
     /* the thread's alone */
     struct redis_conn *feed;
     int64_t heard_ns, pinged_ns, tend_ns;
+    bool viewers_turn; /* the next reading is for a viewer, if one waits */
 };
 
 void *hub_main(void *arg); /* api/hub_thread.c */
@@ -93,7 +94,8 @@ void hub_wake(struct hub *hub);
 struct topic *topic_find_locked(struct hub *hub, struct slice jid);
 void topic_line_up_locked(struct hub *hub, struct topic *t);
 void topic_wake_viewers_locked(struct topic *t);
-void topic_free_locked(struct hub *hub, struct topic *t);
+/* Returns its name, which is the caller's to free. */
+char *topic_end_locked(struct hub *hub, struct topic *t);
 void viewer_free_locked(struct viewer *v);
 
 #endif

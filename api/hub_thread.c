@@ -1,5 +1,6 @@
 /* The hub's thread: hears the feed, reads for topics and viewers, looks after both. */
 #include <poll.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "api/hub_parts.h"
@@ -244,8 +245,10 @@ static int read_for_viewer(struct hub *hub, struct redis_conn *conn, struct view
 static bool take_due(struct hub *hub, struct topic **ret_topic, struct viewer **ret_viewer)
 {
     mutex_lock(&hub->mutex);
-    struct topic *t = hub->due_first;
-    struct viewer *v = t ? NULL : hub->behind_first;
+    bool viewer = hub->behind_first && (hub->viewers_turn || !hub->due_first);
+    struct topic *t = viewer ? NULL : hub->due_first;
+    struct viewer *v = viewer ? hub->behind_first : NULL;
+    hub->viewers_turn = !viewer;
     if (t) {
         hub->due_first = t->next;
         if (!hub->due_first)
@@ -299,30 +302,34 @@ static void tend_viewers_locked(struct topic *t, int64_t now)
         }
 }
 
-/* Ends topics that nobody has viewed for a while. */
-static int tend(struct hub *hub, int64_t now)
+/* Looks after all topics, and ends some of those that nobody has viewed for a while: puts their
+ * names, which the caller frees, and returns how many. */
+static size_t tend_topics(struct hub *hub, int64_t now, char **names, size_t max)
 {
-    struct topic *left[NAMES_MAX];
-    const char *names[NAMES_MAX];
     size_t n = 0;
-    int rc = 0;
     mutex_lock(&hub->mutex);
     for (int b = 0; b < TOPIC_BUCKETS; b++)
-        for (struct topic *t = hub->buckets[b]; t; t = t->in_bucket) {
+        for (struct topic *t = hub->buckets[b], *next; t; t = next) {
+            next = t->in_bucket;
             if (t->viewers && now >= t->look_ns)
                 topic_line_up_locked(hub, t);
             tend_viewers_locked(t, now);
-            if (!t->viewers && now - t->left_ns > LINGER_S * NS_PER_S && !t->in_line &&
-                n < NAMES_MAX) {
-                left[n] = t;
-                names[n++] = t->jid;
-            }
+            if (!t->viewers && now - t->left_ns > LINGER_S * NS_PER_S && !t->in_line && n < max)
+                names[n++] = topic_end_locked(hub, t);
         }
-    if (n > 0 && hub->feed)
-        rc = store_feed_unsubscribe(hub->store, hub->feed, names, n);
-    for (size_t i = 0; i < n; i++)
-        topic_free_locked(hub, left[i]);
     mutex_unlock(&hub->mutex);
+    return n;
+}
+
+static int tend(struct hub *hub, int64_t now)
+{
+    char *names[NAMES_MAX];
+    size_t n = tend_topics(hub, now, names, NAMES_MAX);
+    int rc = 0;
+    if (n > 0 && hub->feed)
+        rc = store_feed_unsubscribe(hub->store, hub->feed, (const char *const *)names, n);
+    for (size_t i = 0; i < n; i++)
+        free(names[i]);
     return rc;
 }
 

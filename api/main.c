@@ -94,8 +94,8 @@ static void drain(struct api *a, const sigset_t *signals, double stop_timeout)
 {
     enum { STEP_MS = 20 };
     int64_t deadline_ns = clock_deadline_ms((int64_t)(stop_timeout * 1000));
+    api_begin_stop(a); /* first: who reads the line may rely on it */
     log_info("stopping: waiting for requests under way", log_real("timeout_s", stop_timeout));
-    api_begin_stop(a);
     while (clock_now_ns() < deadline_ns && !api_wait_idle(a, clock_deadline_ms(STEP_MS)))
         if (asked_to_stop(signals, 0))
             return;

@@ -4,6 +4,7 @@
  *   warm    Python's echo through warm processes (helper library). Floor: a bare loop that talks to
  *           the same program over pipes, one thread a process, without Redis and without a worker
  *   cold    the same program as exec, which starts Python for each job
+ *   celery  the same echo by Celery, when that is installed: two workers of one process each
  *   true    exec of /bin/true. Floor: a bare loop of posix_spawn() and waitpid()
  *
  * Worker and floor alternate, so that drift of the machine meets both.
@@ -143,6 +144,28 @@ static double best_spawners(int jobs)
     return best;
 }
 
+/* ---- the peer ---- */
+
+/* 0 when there is none. */
+static double run_celery(struct lab *lab, int jobs)
+{
+    char command[512];
+    double rate = 0;
+    (void)snprintf(command, sizeof command,
+                   "python3 " BENCH_SOURCE_DIR
+                   "/bench/celery_echo.py %d redis+socket://%s 2>/dev/null",
+                   jobs, lab->server.socket);
+    lab_flush(lab);
+    FILE *f = popen(command, "re");
+    if (!f)
+        lab_fail("no shell");
+    if (fscanf(f, "%lf", &rate) != 1)
+        rate = 0;
+    (void)pclose(f); /* without a figure it has failed */
+    lab_flush(lab);
+    return rate;
+}
+
 static void show(const char *what, double rate, double floor, const char *note)
 {
     printf("  %-36s %9.0f jobs/s", what, rate);
@@ -156,7 +179,7 @@ int main(int argc, char **argv)
     int jobs = argc > 1 ? atoi(argv[1]) : 100000;
     int runs = argc > 2 ? atoi(argv[2]) : 3;
     double bare[RUNS_MAX], warm[RUNS_MAX], few[RUNS_MAX], cold[RUNS_MAX], spawns[RUNS_MAX],
-        trues[RUNS_MAX], cpu[RUNS_MAX];
+        trues[RUNS_MAX], celery[RUNS_MAX], cpu[RUNS_MAX];
     char usual[512], tight[600], once[512], note[64];
     struct lab lab;
     if (jobs < 100 || runs < 1 || runs > RUNS_MAX)
@@ -177,6 +200,7 @@ int main(int argc, char **argv)
         cpu[i] = r.cpu_us;
         few[i] = lab_drain(&lab, tight, jobs, "py.echo").per_s;
         cold[i] = lab_drain(&lab, once, jobs / 2000 + 10, "py.echo").per_s;
+        celery[i] = run_celery(&lab, jobs / 20);
         spawns[i] = best_spawners(jobs / 50);
         trues[i] = lab_drain(&lab, "", jobs / 50, "true").per_s;
     }
@@ -189,6 +213,9 @@ int main(int argc, char **argv)
     show("warm: worker, 100 threads", lab_median(warm, runs), floor, note);
     show("warm: worker, a thread for each process", lab_median(few, runs), floor, "");
     show("cold: exec of the same Python", lab_median(cold, runs), 0, "");
+    double peer = lab_median(celery, runs);
+    show("celery: the same echo, 2 solo workers", peer, 0,
+         peer > 0 ? "" : "   (not installed: Debian's python3-celery)");
     show("true: bare posix_spawn loop", spawn, 0, "");
     show("true: exec", lab_median(trues, runs), spawn, "");
     return 0;

@@ -174,9 +174,9 @@ static void work(struct worker *w, const sigset_t *signals, const struct conf_fl
 static bool drain(struct worker *w, const sigset_t *signals, double shutdown_timeout)
 {
     int64_t deadline = clock_deadline_ms((int64_t)(shutdown_timeout * 1000));
+    worker_begin_stop(w); /* first: who reads the line may rely on it */
     systemd_notify("STOPPING=1\nSTATUS=draining");
     log_info("stopping: waiting for running jobs", log_real("timeout_s", shutdown_timeout));
-    worker_begin_stop(w);
     while (clock_now_ns() < deadline) {
         int64_t step = clock_deadline_ms(20);
         if (worker_wait_drained(w, step < deadline ? step : deadline))

@@ -171,7 +171,12 @@ END_TEST
 START_TEST(what_is_said_without_a_job_harms_no_job)
 {
     struct fake_process x;
-    fake_process_init(&x, EACH_JOB "echo '{\"done\":'$$'}'; echo '{\"done\":\"late\"}'; done");
+    char dir[] = "/tmp/sluice-test-late-XXXXXX", script[256], said[64];
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    (void)snprintf(script, sizeof script,
+                   EACH_JOB "echo '{\"done\":'$$'}'; echo '{\"done\":\"late\"}'; mkdir %s/$$; done",
+                   dir);
+    fake_process_init(&x, script);
     fake_process_open(&x);
     char *before = NULL;
     for (int i = 0; i < 10; i++) {
@@ -182,10 +187,14 @@ START_TEST(what_is_said_without_a_job_harms_no_job)
         ck_assert(!before || strcmp(before, pid) != 0);
         free(before);
         before = strdup(pid);
-        (void)usleep(20000); /* the late answer lies in the pipe, or comes with the first */
+        /* The late answer lies in the pipe, or came with the first, which was the end of it. */
+        (void)snprintf(said, sizeof said, "%s/%s", dir, pid);
+        wait_until(FOREVER_MS, access(said, F_OK) == 0 || kill((pid_t)atol(pid), 0) != 0);
+        (void)rmdir(said); /* if it is there */
     }
     free(before);
     fake_process_release(&x);
+    ck_assert_int_eq(rmdir(dir), 0);
 }
 END_TEST
 
