@@ -55,19 +55,24 @@ static struct topic *topic_open_locked(struct hub *hub, const char *jid, int64_t
     return t;
 }
 
+static void free_chunks(struct topic *t)
+{
+    for (struct chunk *c = t->oldest, *next; c; c = next) {
+        next = c->next;
+        chunk_unref(c);
+    }
+}
+
 char *topic_end_locked(struct hub *hub, struct topic *t)
 {
     char *name = t->jid;
-    struct topic **at = &hub->buckets[bucket_of(slice_of(t->jid))];
+    struct topic **at = &hub->buckets[bucket_of(slice_of(name))];
     while (*at != t)
         at = &(*at)->in_bucket;
     *at = t->in_bucket;
     hub->topics--;
     hub->unsent -= !t->sent;
-    for (struct chunk *c = t->oldest, *next; c; c = next) {
-        next = c->next;
-        chunk_unref(c);
-    }
+    free_chunks(t);
     free(t);
     return name;
 }
@@ -321,11 +326,13 @@ void hub_free(struct hub *hub)
 {
     if (!hub)
         return;
-    mutex_lock(&hub->mutex);
     for (int b = 0; b < TOPIC_BUCKETS; b++)
-        while (hub->buckets[b])
-            free(topic_end_locked(hub, hub->buckets[b]));
-    mutex_unlock(&hub->mutex);
+        for (struct topic *t = hub->buckets[b], *next; t; t = next) {
+            next = t->in_bucket;
+            free_chunks(t);
+            free(t->jid);
+            free(t);
+        }
     mutex_release(&hub->mutex);
     (void)close(hub->wake); /* nothing to flush */
     free(hub);
