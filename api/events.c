@@ -23,9 +23,8 @@ static void put_event(struct buf *out, struct slice event)
 static void put_page(struct call *c, const struct stream_page *page, int64_t after)
 {
     struct buf *out = &c->res->body;
-    enum job_end end = job_end_of_state(page->state);
-    if (page->last.n > 0)
-        job_end_learn(&end, page->last);
+    bool silent;
+    enum job_end end = stream_page_end(page, after, &silent);
     buf_puts(out, "{\"jid\":");
     json_put_string(out, slice_of(c->param), SIZE_MAX);
     buf_printf(out, ",\"length\":%" PRId64 ",\"events\":[", page->length);
@@ -35,11 +34,9 @@ static void put_page(struct call *c, const struct stream_page *page, int64_t aft
                    after + 1 + (int64_t)i);
         put_event(out, event);
         buf_putc(out, '}');
-        job_end_learn(&end, event);
     }
-    int64_t next = after + (int64_t)page->n;
-    buf_printf(out, "],\"next\":%" PRId64 ",\"end\":", next);
-    if (end == JOB_GOES_ON || next < page->length)
+    buf_printf(out, "],\"next\":%" PRId64 ",\"end\":", after + (int64_t)page->n);
+    if (end == JOB_GOES_ON)
         buf_puts(out, "null}\n");
     else
         buf_printf(out, "\"%s\"}\n", job_end_name(end));

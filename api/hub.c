@@ -55,12 +55,17 @@ static struct topic *topic_open_locked(struct hub *hub, const char *jid, int64_t
     return t;
 }
 
-static void free_chunks(struct topic *t)
+void topic_drop_chunks_locked(struct topic *t, size_t kept)
 {
-    for (struct chunk *c = t->oldest, *next; c; c = next) {
-        next = c->next;
+    while (t->oldest && t->kept > kept && (t->oldest != t->newest || kept == 0)) {
+        struct chunk *c = t->oldest;
+        t->oldest = c->next;
+        t->kept -= c->text.n;
+        c->next = NULL;
         chunk_unref(c);
     }
+    if (!t->oldest)
+        t->newest = NULL;
 }
 
 char *topic_end_locked(struct hub *hub, struct topic *t)
@@ -72,7 +77,7 @@ char *topic_end_locked(struct hub *hub, struct topic *t)
     *at = t->in_bucket;
     hub->topics--;
     hub->unsent -= !t->sent;
-    free_chunks(t);
+    topic_drop_chunks_locked(t, 0);
     free(t);
     return name;
 }
@@ -329,7 +334,7 @@ void hub_free(struct hub *hub)
     for (int b = 0; b < TOPIC_BUCKETS; b++)
         for (struct topic *t = hub->buckets[b], *next; t; t = next) {
             next = t->in_bucket;
-            free_chunks(t);
+            topic_drop_chunks_locked(t, 0);
             free(t->jid);
             free(t);
         }

@@ -94,6 +94,8 @@ void hub_wake(struct hub *hub);
 struct topic *topic_find_locked(struct hub *hub, struct slice jid);
 void topic_line_up_locked(struct hub *hub, struct topic *t);
 void topic_wake_viewers_locked(struct topic *t);
+/* Down to so many bytes, but the newest stays; 0: all. */
+void topic_drop_chunks_locked(struct topic *t, size_t kept);
 /* Returns its name, which is the caller's to free. */
 char *topic_end_locked(struct hub *hub, struct topic *t);
 void viewer_free_locked(struct viewer *v);

@@ -133,31 +133,6 @@ static bool listen(struct hub *hub)
 
 /* ---- reading ---- */
 
-/* How a job ended by the page that reaches the end of its stream: by its last event, else, when
- * its handler keeps no output, by its record. */
-static enum job_end end_of(const struct stream_page *page, bool *ret_silent)
-{
-    enum job_end end = JOB_GOES_ON;
-    struct slice last = page->n > 0 ? stream_page_event(page, page->n - 1) : page->last;
-    if (last.n > 0)
-        job_end_learn(&end, last);
-    *ret_silent = end == JOB_GOES_ON;
-    return end == JOB_GOES_ON ? job_end_of_state(page->state) : end;
-}
-
-static void drop_chunks_locked(struct topic *t, size_t kept)
-{
-    while (t->oldest && t->kept > kept && (t->oldest != t->newest || kept == 0)) {
-        struct chunk *c = t->oldest;
-        t->oldest = c->next;
-        t->kept -= c->text.n;
-        c->next = NULL;
-        chunk_unref(c);
-    }
-    if (!t->oldest)
-        t->newest = NULL;
-}
-
 static void keep_locked(struct topic *t, struct chunk *c)
 {
     if (t->newest)
@@ -167,7 +142,7 @@ static void keep_locked(struct topic *t, struct chunk *c)
     t->newest = c;
     t->kept += c->text.n;
     t->length = c->first + (int64_t)c->n - 1;
-    drop_chunks_locked(t, KEEP_BYTES);
+    topic_drop_chunks_locked(t, KEEP_BYTES);
 }
 
 static int read_page(struct hub *hub, struct redis_conn *conn, const char *jid, int64_t after,
@@ -198,12 +173,12 @@ static int read_topic(struct hub *hub, struct redis_conn *conn, struct topic *t)
         t->read = true;
         t->known = page.length;
         if (page.length < after) { /* it begins anew: expired, deleted, or lost by Redis */
-            drop_chunks_locked(t, 0);
+            topic_drop_chunks_locked(t, 0);
             t->length = page.length;
         }
         if (chunk)
             keep_locked(t, chunk);
-        t->end = t->length < t->known ? JOB_GOES_ON : end_of(&page, &t->silent);
+        t->end = stream_page_end(&page, after, &t->silent);
         topic_wake_viewers_locked(t);
     }
     if (t->due && rc == 0)

@@ -17,6 +17,7 @@
 #include "lab.h"
 #include "store/enqueue.h"
 #include "store/job_view.h"
+#include "support/proc.h"
 
 enum {
     RUNS_MAX = 50,
@@ -91,21 +92,6 @@ struct figures {
     double per_s;
     int64_t before_kb, peak_kb, after_kb;
 };
-
-static int64_t peak_rss_kb(pid_t pid)
-{
-    char path[64], line[128];
-    int64_t kb = -1;
-    (void)snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-    FILE *f = fopen(path, "re");
-    while (f && kb < 0 && fgets(line, sizeof line, f))
-        if (strncmp(line, "VmHWM:", 6) == 0)
-            kb = strtoll(line + 6, NULL, 10);
-    if (kb < 0)
-        lab_fail("cannot read %s", path);
-    (void)fclose(f);
-    return kb;
-}
 
 static void push(struct lab *lab, int events)
 {
@@ -182,7 +168,7 @@ static struct figures run_worker(struct lab *lab, int events)
     f.before_kb = lab_rss_kb(pid);
     push(lab, events);
     int64_t ended_ns = await_length(ears, events + 1);
-    f.peak_kb = peak_rss_kb(pid);
+    f.peak_kb = proc_peak_kb(pid);
     f.after_kb = lab_rss_kb(pid);
     f.per_s = events / ((double)(ended_ns - check_stream(lab, events)) / (double)NS_PER_S);
     redis_conn_free(ears);

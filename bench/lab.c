@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/process.h"
 #include "base/random.h"
 #include "store/enqueue.h"
 
@@ -206,14 +207,10 @@ double lab_cpu_s(pid_t pid)
 
 int64_t lab_rss_kb(pid_t pid)
 {
-    char path[64];
-    long pages = 0;
-    (void)snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
-    FILE *f = fopen(path, "re");
-    if (!f || fscanf(f, "%*d %ld", &pages) != 1)
-        lab_fail("cannot read %s", path);
-    (void)fclose(f);
-    return pages * (sysconf(_SC_PAGESIZE) / 1024);
+    int64_t kb = process_rss_kb(pid);
+    if (kb <= 0)
+        lab_fail("/proc does not tell the memory of process %d", (int)pid);
+    return kb;
 }
 
 static int compare(const void *a, const void *b)

@@ -114,6 +114,19 @@ void job_end_learn(enum job_end *end, struct slice event)
         *end = found.end;
 }
 
+enum job_end stream_page_end(const struct stream_page *page, int64_t after, bool *ret_silent)
+{
+    enum job_end end = JOB_GOES_ON;
+    struct slice last = page->n > 0 ? stream_page_event(page, page->n - 1) : page->last;
+    *ret_silent = false;
+    if (after + (int64_t)page->n < page->length)
+        return JOB_GOES_ON;
+    if (last.n > 0)
+        job_end_learn(&end, last);
+    *ret_silent = end == JOB_GOES_ON;
+    return *ret_silent ? job_end_of_state(page->state) : end;
+}
+
 const char *job_end_name(enum job_end end)
 {
     return names[end];

@@ -43,6 +43,9 @@ int store_stream_subscribe(const struct store *s, struct redis_conn *c, const ch
 /* How a job came to its end. */
 enum job_end { JOB_GOES_ON, JOB_COMPLETED, JOB_FAILED, JOB_STOPPED, JOB_DEAD };
 
+/* How the job ended by a page of what follows `after`: by its last event, else (*ret_silent) by its
+ * record, for a handler may keep no output. JOB_GOES_ON while events follow the page. */
+enum job_end stream_page_end(const struct stream_page *page, int64_t after, bool *ret_silent);
 /* Learns from an event: the final one, {"type":"status",…}, says how the job ended; a marker,
  * {"type":"attempt",…}, that it runs (again). Any other leaves *end as it is. */
 void job_end_learn(enum job_end *end, struct slice event);

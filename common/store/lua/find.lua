@@ -6,6 +6,7 @@
 -- ARGV 1 where to go on: elements of a list passed, cursor of a set; 0 at first
 --      2 elements, of a set about so many   3 the text   4 longest element
 -- Reply: {where to go on, '' at the end; elements…}
+-- include: part/scan.lua
 local kind, longest = redis.call('TYPE', KEYS[1]).ok, tonumber(ARGV[4])
 local out = {''}
 local function look(element)
@@ -22,12 +23,6 @@ if kind == 'list' then
         out[1] = string.format('%d', ARGV[1] + ARGV[2])
     end
 elseif kind == 'zset' then
-    local page = redis.call('ZSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2])
-    for i = 1, #page[2], 2 do
-        look(page[2][i])
-    end
-    if page[1] ~= '0' then
-        out[1] = page[1]
-    end
+    out[1] = scan(KEYS[1], ARGV[1], ARGV[2], look)
 end
 return out

@@ -4,6 +4,7 @@
 -- ARGV 1 where to go on: index of a list, cursor of a set; 0 at first
 --      2 elements, of a set about so many   3 length of an element that is still sent
 -- Reply: {where to go on, '' at the end; list or zset or something else; then per element: its bytes or its length; its score}
+-- include: part/scan.lua
 local kind, cap = redis.call('TYPE', KEYS[1]).ok, tonumber(ARGV[3])
 local out = {'', kind}
 local function add(element, score)
@@ -19,12 +20,6 @@ if kind == 'list' then
         out[1] = string.format('%d', ARGV[1] + ARGV[2])
     end
 elseif kind == 'zset' then
-    local page = redis.call('ZSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2])
-    for i = 1, #page[2], 2 do
-        add(page[2][i], page[2][i + 1])
-    end
-    if page[1] ~= '0' then
-        out[1] = page[1]
-    end
+    out[1] = scan(KEYS[1], ARGV[1], ARGV[2], add)
 end
 return out
