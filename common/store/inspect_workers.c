@@ -32,6 +32,8 @@ static void ask_worker(struct questions *q, const struct store *s, const char *i
     command_printf(&q->cmd, "%s%s", s->prefix, identity);
     for (int f = 0; f < WORKER_FIELDS; f++)
         command_text(&q->cmd, worker_fields[f]);
+    for (int f = 0; f < GAUGE_FIELDS; f++)
+        command_text(&q->cmd, gauge_fields[f]);
     question_send(q);
     question_ask_named(q, s, "EXISTS", KEY_LEASE_PREFIX, identity);
     question_ask_named(q, s, "HLEN", KEY_CLAIMS_PREFIX, identity);
@@ -48,6 +50,7 @@ static int read_worker(struct worker_info *w, const struct reply *hash, const st
     w->concurrency = reply_int(reply_at(hash, FIELD_CONCURRENCY));
     w->lease = reply_int(lease) == 1;
     w->claims = reply_int(claims);
+    gauges_read(hash, WORKER_FIELDS, &w->gauges);
     w->info = question_text(reply_at(hash, FIELD_INFO));
     if (!w->info)
         return -ENOMEM;

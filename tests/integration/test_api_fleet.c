@@ -117,6 +117,34 @@ START_TEST(workers_are_steered)
 }
 END_TEST
 
+/* What a worker tells of itself at its beats, and one of Sidekiq's does not. */
+START_TEST(workers_show_their_gate)
+{
+    struct worker_process runner;
+    start_api(NULL);
+    must_do(redis, "SADD processes ruby:1:abc");
+    must_do(redis, "HSET ruby:1:abc busy 0 beat 1 info {}");
+    worker_process_start(&runner, &server,
+                         &(struct worker_options){.settings = "redis: {max_concurrent_ops: 7, "
+                                                              "max_connections: 27}\n"
+                                                              "handlers:\n" TEST_HANDLER});
+    wait_until(HANG_MS, worker_is("running"));
+    wait_until(HANG_MS, shows("/v1/workers", "\"permits\":{\"limit\":7,\"in_use\":0,"));
+    must_say(get("/v1/workers"), 200,
+             "\"beat\":1.000000,\"permits\":null,\"connections\":null,\"processed\":null,"
+             "\"failed\":null,\"duration_s\":null,\"latency_s\":null,\"info\":{}}");
+    must_say(get("/v1/workers"), 200, "\"connections\":{\"limit\":27,\"open\":");
+    must_say(get("/v1/workers"), 200, "\"processed\":0,\"failed\":0,\"duration_s\":null,");
+
+    push("default", "{\"class\":\"test\",\"args\":[{\"outcome\":\"dead\"}]}");
+    push("default", "{\"class\":\"test\",\"args\":[{\"sleep_ms\":1500}]}"); /* into a beat */
+    wait_until(HANG_MS,
+               shows("/v1/workers", "\"processed\":2,\"failed\":1,\"duration_s\":{\"p50\":"));
+    ck_assert_int_eq(worker_process_stop(&runner), 0);
+    worker_process_free(&runner);
+}
+END_TEST
+
 /* ---- sets ---- */
 
 START_TEST(pages)
@@ -273,6 +301,7 @@ Suite *test_suite(void)
     tcase_add_test(tc, reads_are_shared);
     tc = new_case(suite, "workers");
     tcase_add_test(tc, workers_are_steered);
+    tcase_add_test(tc, workers_show_their_gate);
     tc = new_case(suite, "sets");
     tcase_add_test(tc, pages);
     tcase_add_test(tc, pages_are_bounded);
