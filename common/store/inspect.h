@@ -48,7 +48,8 @@ struct worker_info {
     int64_t claims; /* entries in its registry */
     struct gauges gauges;
 };
-/* Everything in `processes` or in sluice:workers, sorted by identity. */
+/* Everything in `processes` or in sluice:workers, sorted by identity; of very many the first. */
+enum { INSPECT_PROCESSES_MAX = 5000 };
 int store_workers(const struct store *s, struct redis_conn *c, struct worker_info **ret,
                   size_t *ret_n, struct err *err) warn_unused_result;
 void worker_infos_free(struct worker_info *w, size_t n);
