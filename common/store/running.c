@@ -44,6 +44,8 @@ static int by_start(const void *a, const void *b)
 
 static void keep_oldest(struct search *f)
 {
+    if (!f->entries)
+        return;
     qsort(f->entries, f->n, sizeof *f->entries, by_start);
     while (f->n > RUNNING_MAX)
         free(f->entries[--f->n].report);
@@ -96,8 +98,8 @@ static int look_at_some(struct search *f, size_t first, size_t *ret_done, struct
     command_text(&call.cmd, f->s->prefix);
     command_add(&call.cmd, store_key(f->s, KEY_LEASE_PREFIX));
     command_int(&call.cmd, f->look_left < LOOK_PER_CALL ? f->look_left : LOOK_PER_CALL);
-    if (f->n == RUNNING_MAX && isfinite(f->entries[f->n - 1].started_at))
-        command_printf(&call.cmd, "%.6f", f->entries[f->n - 1].started_at);
+    if (f->entries && f->n == RUNNING_MAX && isfinite(f->entries[RUNNING_MAX - 1].started_at))
+        command_printf(&call.cmd, "%.6f", f->entries[RUNNING_MAX - 1].started_at);
     else
         command_text(&call.cmd, "");
     command_int(&call.cmd, RUNNING_BYTES);
