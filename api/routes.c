@@ -11,6 +11,7 @@ const struct route routes[] = {
     {"GET", "/v1/queues", RIGHTS_READ, .answer = answer_queues},
     {"POST", "/v1/queues/{queue}/pause", RIGHTS_ALL, .answer = answer_pause},
     {"POST", "/v1/queues/{queue}/resume", RIGHTS_ALL, .answer = answer_resume},
+    {"GET", "/v1/running", RIGHTS_READ, .answer = answer_running},
     {"GET", "/v1/workers", RIGHTS_READ, .answer = answer_workers},
     {"POST", "/v1/workers/{identity}/quiet", RIGHTS_ALL, .answer = answer_worker_quiet},
     {"POST", "/v1/workers/{identity}/resume", RIGHTS_ALL, .answer = answer_worker_resume},

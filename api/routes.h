@@ -35,6 +35,7 @@ void answer_events(struct call *c);
 void answer_queues(struct call *c);
 void answer_pause(struct call *c);
 void answer_resume(struct call *c);
+void answer_running(struct call *c);
 void answer_workers(struct call *c);
 void answer_worker_quiet(struct call *c);
 void answer_worker_resume(struct call *c);
