@@ -21,6 +21,7 @@ const struct route routes[] = {
     {"GET", "/v1/dead", RIGHTS_READ, .answer = answer_dead},
     {"DELETE", "/v1/dead/{jid}", RIGHTS_ALL, .answer = answer_delete},
     {"POST", "/v1/dead/{jid}/requeue", RIGHTS_ALL, .answer = answer_requeue},
+    {"GET", "/v1/history", RIGHTS_READ, .answer = answer_history},
     {"GET", "/v1/stats", RIGHTS_READ, .answer = answer_stats},
     {"GET", "/metrics", RIGHTS_READ, .answer = answer_metrics},
     {"GET", "/openapi.yaml", RIGHTS_READ, .at_once = true, .answer = answer_description},

@@ -45,6 +45,7 @@ void answer_schedule(struct call *c);
 void answer_dead(struct call *c);
 void answer_requeue(struct call *c);
 void answer_delete(struct call *c);
+void answer_history(struct call *c);
 void answer_stats(struct call *c);
 void answer_metrics(struct call *c);
 void answer_description(struct call *c);

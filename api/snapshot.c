@@ -1,6 +1,7 @@
 #include "api/snapshot.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "api/parts.h"
 #include "base/clock.h"
@@ -11,6 +12,8 @@ void snapshots_init(struct snapshots *s)
 {
     mutex_init(&s->mutex);
     cond_init(&s->changed);
+    for (int kind = 0; kind < SNAPSHOT_KINDS; kind++)
+        s->of[kind].fd = -1;
 }
 
 void snapshots_release(struct snapshots *s)
@@ -19,6 +22,26 @@ void snapshots_release(struct snapshots *s)
         snapshot_unref(s->of[kind].last);
     cond_release(&s->changed);
     mutex_release(&s->mutex);
+}
+
+void snapshots_interrupt(struct snapshots *s)
+{
+    mutex_lock(&s->mutex);
+    s->interrupted = true;
+    for (int kind = 0; kind < SNAPSHOT_KINDS; kind++)
+        if (s->of[kind].fd >= 0)
+            (void)shutdown(s->of[kind].fd, SHUT_RDWR); /* or it is down already */
+    mutex_unlock(&s->mutex);
+}
+
+/* Notes from where a kind is read, fd -1: no longer. */
+static int note_fd(struct snapshots *s, enum snapshot_kind kind, int fd, struct err *err)
+{
+    mutex_lock(&s->mutex);
+    bool stopped = s->interrupted && fd >= 0;
+    s->of[kind].fd = stopped ? -1 : fd;
+    mutex_unlock(&s->mutex);
+    return stopped ? err_set(err, -ECANCELED, "the process is stopping") : 0;
 }
 
 void snapshot_unref(struct snapshot *s)
@@ -64,7 +87,11 @@ static int read_next(struct api *a, enum snapshot_kind kind, int64_t deadline_ns
     int rc = redis_pool_take(a->pool, deadline_ns, &c, err);
     next->at_ns = clock_now_ns();
     if (rc == 0) {
-        rc = read_kind(a, c, kind, next, err);
+        rc = note_fd(&a->snapshots, kind, redis_conn_fd(c), err);
+        if (rc == 0) {
+            rc = read_kind(a, c, kind, next, err);
+            (void)note_fd(&a->snapshots, kind, -1, NULL); /* cannot fail */
+        }
         redis_pool_give(a->pool, c);
     }
     if (rc == 0)

@@ -38,11 +38,16 @@ struct snapshots {
     struct {
         struct snapshot *last; /* NULL: none yet */
         bool reading;
+        int fd; /* of the connection that it is read from, or -1 */
     } of[SNAPSHOT_KINDS];
+    bool interrupted;
 };
 
 void snapshots_init(struct snapshots *s);
 void snapshots_release(struct snapshots *s);
+/* For the stop, once the pool has been stopped: reading fails now, however long Redis would take to
+ * answer. */
+void snapshots_interrupt(struct snapshots *s);
 
 /* Passes the gate for itself when it has to read, so the caller holds no connection. Fails as that
  * or the store does; -ETIMEDOUT when somebody else reads for longer than the caller may wait. */

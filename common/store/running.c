@@ -53,7 +53,7 @@ static void keep_oldest(struct search *f)
 
 static int make_room(struct search *f, size_t more)
 {
-    if (f->n + more <= f->room)
+    if (f->entries && f->n + more <= f->room)
         return 0;
     size_t room = f->n + more + RUNNING_MAX;
     struct entry *entries = realloc(f->entries, room * sizeof *entries);
