@@ -10,7 +10,7 @@
 enum { CONFIG = CLI_OPTION, REDIS_SERVER };
 
 static const struct cli_option options[] = {
-    {CONFIG, "config", "FILE", "settings of the worker (default: the example handlers)"},
+    {CONFIG, "config", "FILE", "settings of worker and API (default: the example handlers)"},
     {REDIS_SERVER, "redis-server", "PATH", "the server to start (default: the installed one)"},
     {0},
 };
@@ -55,6 +55,7 @@ static void print_addresses(const struct dev *d, const char *self)
     print_queues(c);
     printf("\n%sMetrics%s  %s%s%s\n", bold, plain, c->metrics_listen ? "http://" : "off",
            c->metrics_listen ? c->metrics_listen : "", c->metrics_listen ? "/metrics" : "");
+    printf("%sAPI%s      pid %d, dashboard: http://%s/\n", bold, plain, (int)d->api.pid, d->listen);
     printf("\nFrom another terminal:\n\n"
            "  export REDIS_URL=%s\n"
            "  %s enqueue %s%s%s --track\n"
@@ -65,7 +66,7 @@ static void print_addresses(const struct dev *d, const char *self)
            is_default ? "" : " --queue ", is_default ? "" : queue, self, d->socket, prefix, queue);
     if (!c->nhandlers)
         printf("No handlers are set, so every job will fail: give --config FILE.\n\n");
-    printf("%sCtrl-C%s stops the worker, then Redis; nothing is kept.\n\n", bold, plain);
+    printf("%sCtrl-C%s stops all of it; nothing is kept.\n\n", bold, plain);
     (void)fflush(stdout); /* main() asks whether stdout has failed */
 }
 
@@ -121,24 +122,26 @@ static int start(struct dev *d, const struct request *r)
     if (rc == 0)
         rc = dev_start_worker(d, &err);
     if (rc == 0)
+        rc = dev_start_api(d, &err);
+    if (rc == 0)
         return CLI_GO;
     if (rc == -ECANCELED)
         return CLI_DONE; /* Ctrl-C before it was up */
     if (rc == -ECHILD)
-        print_unexpected_end(d, d->redis.ended ? &d->redis : &d->worker);
+        print_unexpected_end(d, dev_ended(d));
     else
         fprintf(stderr, "sluice dev: %s\n", err.text);
     return CLI_FAILED;
 }
 
-/* Until somebody interrupts, or one of the two ends by itself. */
+/* Until somebody interrupts, or one of them ends by itself. */
 static int watch(struct dev *d)
 {
-    while (d->interrupts == 0 && process_runs(&d->redis) && process_runs(&d->worker))
+    while (d->interrupts == 0 && !dev_ended(d))
         dev_wait(d, -1);
     if (d->interrupts > 0)
         return CLI_DONE;
-    print_unexpected_end(d, d->redis.ended ? &d->redis : &d->worker);
+    print_unexpected_end(d, dev_ended(d));
     return CLI_FAILED;
 }
 
@@ -165,13 +168,14 @@ static int run(const struct cli_command *self, int argc, char **argv)
 
 const struct cli_command cmd_dev = {
     .name = "dev",
-    .summary = "Start a private Redis and a worker, to try things out",
+    .summary = "Start a private Redis, a worker and the API, to try things out",
     .usage = "[OPTIONS]",
     .details =
         "Redis listens on a unix socket in a temporary folder, and keeps nothing. Jobs of the\n"
         "classes checksum, noop and sleep run where the examples were built; --config names\n"
-        "other handlers. The worker's log goes to stderr. Ctrl-C stops the worker, which\n"
-        "finishes what it runs, then Redis; a second Ctrl-C does not wait.\n",
+        "other handlers. The logs of worker and API go to stderr, the dashboard's address to\n"
+        "stdout. Ctrl-C stops the worker, which finishes what it runs, then the others; a second\n"
+        "Ctrl-C does not wait.\n",
     .options = options,
     .run = run,
 };

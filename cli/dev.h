@@ -1,12 +1,12 @@
 /*
- * `sluice dev`: a private Redis, and a worker on it, in a temporary folder.
+ * `sluice dev`: a private Redis, and a worker and the API on it, in a temporary folder.
  *
  *   <folder>/r.sock       Redis' unix socket: nothing listens on the network
  *   <folder>/redis.log
  *   <folder>/worker.yaml  the settings, unless --config gave others
  *
- * Order. Start: folder, Redis until it answers, worker until it holds its lease. Stop: worker
- * (TERM, it drains), Redis, folder. Signals are blocked and waited for, together with the ends of
+ * Order. Start: folder, Redis until it answers, worker until it holds its lease, API until
+ * it can be reached. Stop: worker (TERM, it drains, which can be watched), API, Redis, folder. Signals are blocked and waited for, together with the ends of
  * the children, in dev_wait() alone; so nothing runs in a signal handler.
  *
  * Threads: one.
@@ -26,9 +26,10 @@ struct dev {
     char log[160];
     char config[4096]; /* the worker's settings: given or generated */
     bool examples;     /* the generated settings name example handlers */
-    struct conf *conf;
+    char listen[300];  /* the API's address */
+    struct conf *conf; /* the worker's */
     struct redis_conn *connection;
-    struct process redis, worker;
+    struct process redis, worker, api;
     unsigned interrupts; /* signals that ask to stop, so far */
 };
 
@@ -50,6 +51,10 @@ void dev_wait(struct dev *d, int ms);
  * one. -ECANCELED when interrupted, -ECHILD when it ended instead. */
 int dev_start_redis(struct dev *d, const char *redis_server, struct err *err) warn_unused_result;
 int dev_start_worker(struct dev *d, struct err *err) warn_unused_result;
+int dev_start_api(struct dev *d, struct err *err) warn_unused_result;
+
+/* The first of the three that has ended; NULL while all run. */
+const struct process *dev_ended(const struct dev *d);
 
 /* Ends what runs, in order. A further interrupt meanwhile makes the worker stop at once. */
 void dev_stop(struct dev *d);

@@ -18,11 +18,14 @@ int dev_find_programs(struct dev *d, struct err *err)
     char *slash = strrchr(d->bin, '/');
     if (slash)
         *slash = '\0';
-    char worker[sizeof d->bin + 32];
-    (void)snprintf(worker, sizeof worker, "%s/sluice-worker", d->bin);
-    if (access(worker, X_OK) != 0)
-        return err_set(err, -errno, "%s: %s; it is built together with this program", worker,
-                       strerror(errno));
+    static const char *const names[] = {"sluice-worker", "sluice-api"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char program[sizeof d->bin + 32];
+        (void)snprintf(program, sizeof program, "%s/%s", d->bin, names[i]);
+        if (access(program, X_OK) != 0)
+            return err_set(err, -errno, "%s: %s; it is built together with this program", program,
+                           strerror(errno));
+    }
     return 0;
 }
 
@@ -68,18 +71,23 @@ void dev_remove_folder(const struct dev *d)
 
 /* ---- Settings ------------------------------------------------------------------------------- */
 
-/* Another worker of this machine may serve its figures at the usual place. */
-static bool metrics_port_free(void)
+/* The usual places, where others of this machine may serve already. */
+enum { METRICS_PORT = 9394, API_PORT = 8394 };
+
+/* A port of 127.0.0.1 that nobody listens on: this one, or, for 0, any. 0 when there is none. */
+static int free_port(int port)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(9394)};
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    socklen_t n = sizeof a;
     int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
-        return false;
+        return 0;
     a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     bool ok = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-              bind(fd, (const struct sockaddr *)&a, sizeof a) == 0 && listen(fd, 1) == 0;
+              bind(fd, (const struct sockaddr *)&a, sizeof a) == 0 && listen(fd, 1) == 0 &&
+              getsockname(fd, (struct sockaddr *)&a, &n) == 0;
     (void)close(fd); /* nothing written */
-    return ok;
+    return ok ? ntohs(a.sin_port) : 0;
 }
 
 /* Handlers for those examples that were built: build/lib beside build/bin. */
@@ -105,7 +113,7 @@ static int write_config(struct dev *d, struct err *err)
     struct buf text = {0};
     buf_puts(&text, "# Made by `sluice dev`; removed at its end.\n"
                     "worker: {threads: 16, queues: [default]}\n");
-    if (!metrics_port_free())
+    if (!free_port(METRICS_PORT))
         buf_puts(&text, "metrics: {listen: off}\n");
     d->examples = put_examples(d, &text);
     (void)snprintf(d->config, sizeof d->config, "%s/worker.yaml", d->dir);
@@ -115,6 +123,22 @@ static int write_config(struct dev *d, struct err *err)
         ok = false;
     buf_release(&text);
     return ok ? 0 : err_set(err, -EIO, "%s: %s", d->config, strerror(errno));
+}
+
+/* The API's settings are in the same file; its usual address may be taken. */
+static int choose_listen(struct dev *d, const struct conf_flags *flags, struct err *err)
+{
+    char usual[32];
+    struct conf *conf = NULL;
+    int rc = conf_load(CONF_API, flags, &conf, err);
+    if (rc != 0)
+        return rc;
+    (void)snprintf(usual, sizeof usual, "127.0.0.1:%d", API_PORT);
+    (void)snprintf(d->listen, sizeof d->listen, "%s", conf->api_listen);
+    if (strcmp(d->listen, usual) == 0 && !free_port(API_PORT))
+        (void)snprintf(d->listen, sizeof d->listen, "127.0.0.1:%d", free_port(0));
+    conf_unref(conf);
+    return 0;
 }
 
 int dev_choose_config(struct dev *d, const char *given, struct err *err)
@@ -128,5 +152,7 @@ int dev_choose_config(struct dev *d, const char *given, struct err *err)
     if (rc == 0 && setenv("REDIS_URL", d->url, 1) != 0)
         rc = err_set(err, -errno, "setenv: %s", strerror(errno));
     struct conf_flags flags = {.config_file = d->config};
-    return rc == 0 ? conf_load(CONF_WORKER, &flags, &d->conf, err) : rc;
+    if (rc == 0)
+        rc = conf_load(CONF_WORKER, &flags, &d->conf, err);
+    return rc == 0 ? choose_listen(d, &flags, err) : rc;
 }

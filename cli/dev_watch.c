@@ -1,8 +1,10 @@
 /* The children of `sluice dev`: start, wait, stop. */
 #include <fcntl.h>
+#include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -44,6 +46,7 @@ void dev_wait(struct dev *d, int ms)
     if (signal > 0 && signal != SIGCHLD)
         d->interrupts++;
     process_reap(&d->worker);
+    process_reap(&d->api);
     process_reap(&d->redis);
 }
 
@@ -92,6 +95,26 @@ static bool worker_has_lease(struct dev *d)
     return lease;
 }
 
+static bool api_is_reached(struct dev *d)
+{
+    const char *colon = strrchr(d->listen, ':');
+    struct addrinfo *found = NULL, hints = {.ai_socktype = SOCK_STREAM};
+    char host[sizeof d->listen];
+    bool bracket = d->listen[0] == '[', ok = false;
+    (void)snprintf(host, sizeof host, "%.*s", (int)(colon - d->listen) - 2 * bracket,
+                   d->listen + bracket);
+    if (getaddrinfo(host, colon + 1, &hints, &found) != 0)
+        return false;
+    for (const struct addrinfo *a = found; a && !ok; a = a->ai_next) {
+        int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        ok = fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen) == 0;
+        if (fd >= 0)
+            (void)close(fd); /* nothing written */
+    }
+    freeaddrinfo(found);
+    return ok;
+}
+
 static int spawn_redis(struct dev *d, const char *program, struct err *err)
 {
     const char *const argv[] = {
@@ -136,6 +159,23 @@ int dev_start_worker(struct dev *d, struct err *err)
     return rc == 0 ? wait_ready(d, &d->worker, worker_has_lease, err) : rc;
 }
 
+int dev_start_api(struct dev *d, struct err *err)
+{
+    char program[sizeof d->bin + 32];
+    (void)snprintf(program, sizeof program, "%s/sluice-api", d->bin);
+    const char *const argv[] = {program, "--config", d->config, "--listen", d->listen, NULL};
+    int rc = process_start(&d->api, "The API", argv, -1, err);
+    return rc == 0 ? wait_ready(d, &d->api, api_is_reached, err) : rc;
+}
+
+const struct process *dev_ended(const struct dev *d)
+{
+    return d->redis.ended    ? &d->redis
+           : d->worker.ended ? &d->worker
+           : d->api.ended    ? &d->api
+                             : NULL;
+}
+
 /* ---- Stop ----------------------------------------------------------------------------------- */
 
 /* Waits until p has ended; false when the time is up or somebody interrupts (interrupts > allowed).
@@ -152,6 +192,16 @@ static bool wait_end(struct dev *d, const struct process *p, int64_t ms, unsigne
     return true;
 }
 
+/* What has little to finish. */
+static void end_soon(struct dev *d, const struct process *p)
+{
+    process_signal(p, SIGTERM);
+    if (wait_end(d, p, PATIENCE_MS, ~0U))
+        return;
+    process_signal(p, SIGKILL);
+    (void)wait_end(d, p, PATIENCE_MS, ~0U);
+}
+
 void dev_stop(struct dev *d)
 {
     redis_conn_free(d->connection);
@@ -166,9 +216,6 @@ void dev_stop(struct dev *d)
             process_signal(&d->worker, SIGKILL);
     }
     (void)wait_end(d, &d->worker, PATIENCE_MS, ~0U);
-    process_signal(&d->redis, SIGTERM);
-    if (!wait_end(d, &d->redis, PATIENCE_MS, ~0U)) {
-        process_signal(&d->redis, SIGKILL);
-        (void)wait_end(d, &d->redis, PATIENCE_MS, ~0U);
-    }
+    end_soon(d, &d->api);
+    end_soon(d, &d->redis);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "support/http_ask.h"
 #include "support/proc.h"
 #include "support/redis_fixture.h"
 #include "support/sluice.h"
@@ -14,7 +15,8 @@ enum { PATIENCE_MS = 60000 };
 
 static struct program dev;
 static char url[96], dir[128];
-static pid_t worker_pid, redis_pid;
+static int port; /* the API's */
+static pid_t worker_pid, api_pid, redis_pid;
 static struct redis_conn *conn;
 
 static bool printed(const char *text)
@@ -36,14 +38,20 @@ static void take_word(const char *after, char *ret, size_t size)
 
 static void start_dev(const char *config)
 {
-    char pid[16];
-    dev = (struct program){.env = {"SLUICE_METRICS_LISTEN=off"}};
+    char pid[16], listen[64];
+    (void)snprintf(listen, sizeof listen, "SLUICE_API_LISTEN=127.0.0.1:%d",
+                   redis_server_free_port());
+    dev = (struct program){.env = {"SLUICE_METRICS_LISTEN=off", listen}};
     program_start(&dev, (const char *const[]){SLUICE_BINARY, "dev", config ? "--config" : NULL,
                                               config, NULL});
     wait_until(PATIENCE_MS, printed("Ctrl-C"));
     take_word("export REDIS_URL=", url, sizeof url);
     take_word("pid ", pid, sizeof pid);
     worker_pid = atoi(pid);
+    take_word("API      pid ", pid, sizeof pid);
+    api_pid = atoi(pid);
+    take_word("dashboard: http://127.0.0.1:", pid, sizeof pid);
+    port = atoi(pid);
     struct redis_server s = {.pid = 0};
     (void)snprintf(s.socket, sizeof s.socket, "%s", url + strlen("unix://"));
     (void)snprintf(dir, sizeof dir, "%.*s", (int)(strrchr(s.socket, '/') - s.socket), s.socket);
@@ -61,6 +69,7 @@ static void nothing_is_left(void)
     struct stat st;
     ck_assert_msg(stat(dir, &st) != 0 && errno == ENOENT, "%s is left", dir);
     ck_assert(proc_is_gone(worker_pid));
+    ck_assert(proc_is_gone(api_pid));
     ck_assert(proc_is_gone(redis_pid));
 }
 
@@ -97,6 +106,10 @@ START_TEST(it_works_and_stops)
     wait_until(PATIENCE_MS, must_int(conn, "HEXISTS sluice:job:%s result", r.out) == 1);
     sluice_free(&r);
     wait_until(PATIENCE_MS, worker_is_shown());
+    struct answer a = ask_for(port, "GET", "/", "", slice_of(""));
+    ck_assert_int_eq(a.status, 200);
+    ck_assert_ptr_nonnull(strstr(a.text, "<title>Sluice</title>"));
+    free(a.text);
 
     ck_assert_int_eq(kill(dev.pid, SIGTERM), 0);
     ck_assert_int_eq(program_wait(&dev), 0);
@@ -129,6 +142,7 @@ START_TEST(a_child_that_dies_is_named)
         const char *line;
     } cases[] = {
         {&redis_pid, "sluice dev: Redis was killed by signal 9 (Killed) unexpectedly\n"},
+        {&api_pid, "sluice dev: The API was killed by signal 9 (Killed) unexpectedly\n"},
         {&worker_pid, "sluice dev: The worker was killed by signal 9 (Killed) unexpectedly\n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -149,7 +163,8 @@ START_TEST(killed_it_leaves_no_process)
     start_dev(NULL);
     ck_assert_int_eq(kill(dev.pid, SIGKILL), 0);
     ck_assert_int_eq(program_wait(&dev), 128 + SIGKILL);
-    wait_until(PATIENCE_MS, proc_is_gone(redis_pid) && proc_is_gone(worker_pid));
+    wait_until(PATIENCE_MS,
+               proc_is_gone(redis_pid) && proc_is_gone(worker_pid) && proc_is_gone(api_pid));
     (void)snprintf(command, sizeof command, "rm -r '%s'", dir);
     ck_assert_int_eq(system(command), 0);
 }
