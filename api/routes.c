@@ -25,6 +25,8 @@ const struct route routes[] = {
     {"GET", "/v1/stats", RIGHTS_READ, .answer = answer_stats},
     {"GET", "/metrics", RIGHTS_READ, .answer = answer_metrics},
     {"GET", "/openapi.yaml", RIGHTS_READ, .at_once = true, .answer = answer_description},
+    {"GET", "/", RIGHTS_READ, .at_once = true, .answer = answer_dashboard},
+    {"GET", "/dashboard/{file}", RIGHTS_READ, .at_once = true, .answer = answer_dashboard_file},
 };
 /* clang-format on */
 

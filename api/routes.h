@@ -49,5 +49,7 @@ void answer_history(struct call *c);
 void answer_stats(struct call *c);
 void answer_metrics(struct call *c);
 void answer_description(struct call *c);
+void answer_dashboard(struct call *c);
+void answer_dashboard_file(struct call *c);
 
 #endif

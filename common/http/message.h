@@ -24,6 +24,7 @@ enum http_status {
     HTTP_OK = 200,
     HTTP_ACCEPTED = 202,
     HTTP_NO_CONTENT = 204,
+    HTTP_NOT_MODIFIED = 304,
     HTTP_BAD_REQUEST = 400,
     HTTP_UNAUTHORIZED = 401,
     HTTP_FORBIDDEN = 403,
@@ -61,6 +62,7 @@ struct http_source {
 struct http_response {
     int status;               /* 200 unless it is said otherwise */
     const char *content_type; /* a constant; HTTP_JSON unless … */
+    const char *cache_control; /* a constant; NULL: no-store, as an answer is of its moment */
     struct buf body;
     struct http_source source; /* in place of the body when it has a read() */
     struct {

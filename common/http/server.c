@@ -132,10 +132,11 @@ static enum MHD_Result send_answer(struct wire *w)
     if (!r)
         return MHD_NO;
     enum MHD_Result ok = MHD_YES;
-    if (res->status != HTTP_NO_CONTENT)
+    if (res->status != HTTP_NO_CONTENT && res->status != HTTP_NOT_MODIFIED)
         ok = MHD_add_response_header(r, "Content-Type", res->content_type);
-    if (ok == MHD_YES) /* an answer is of its moment */
-        ok = MHD_add_response_header(r, "Cache-Control", "no-store");
+    if (ok == MHD_YES)
+        ok = MHD_add_response_header(r, "Cache-Control",
+                                     res->cache_control ? res->cache_control : "no-store");
     for (int i = 0; ok == MHD_YES && i < res->nheaders; i++)
         ok = MHD_add_response_header(r, res->header[i].name, res->header[i].value);
     if (ok == MHD_YES && atomic_load(&w->server->quiet))
