@@ -6,8 +6,9 @@
  *   <folder>/worker.yaml  the settings, unless --config gave others
  *
  * Order. Start: folder, Redis until it answers, worker until it holds its lease, API until
- * it can be reached. Stop: worker (TERM, it drains, which can be watched), API, Redis, folder. Signals are blocked and waited for, together with the ends of
- * the children, in dev_wait() alone; so nothing runs in a signal handler.
+ * it can be reached. Stop: worker (TERM, it drains, which can be watched), API, Redis, folder.
+ * Signals are blocked and waited for, together with the ends of the children, in dev_wait() alone;
+ * so nothing runs in a signal handler.
  *
  * Threads: one.
  */

@@ -60,8 +60,8 @@ struct http_source {
 
 /* The body is taken over; one that ran out of memory becomes a 500. */
 struct http_response {
-    int status;               /* 200 unless it is said otherwise */
-    const char *content_type; /* a constant; HTTP_JSON unless … */
+    int status;                /* 200 unless it is said otherwise */
+    const char *content_type;  /* a constant; HTTP_JSON unless … */
     const char *cache_control; /* a constant; NULL: no-store, as an answer is of its moment */
     struct buf body;
     struct http_source source; /* in place of the body when it has a read() */
