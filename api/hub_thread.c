@@ -117,7 +117,7 @@ static bool listen(struct hub *hub)
     mutex_unlock(&hub->mutex);
     int rc = 0;
     if (!hub->feed && wanted) {
-        rc = redis_pool_take_private(hub->pool, "feed", REDIS_IN_TURN, &hub->feed, &err);
+        rc = redis_pool_take_private(hub->pool, "feed", REDIS_AT_ONCE, &hub->feed, &err);
         hub->heard_ns = hub->pinged_ns = clock_now_ns();
     }
     if (rc == 0 && hub->feed)
