@@ -74,10 +74,10 @@ static void forget_document(void)
 static void example_of(const char *path, char *ret, size_t size)
 {
     const char *brace = strchr(path, '{');
-    if (brace)
-        (void)snprintf(ret, size, "%.*sx1%s", (int)(brace - path), path, strchr(brace, '}') + 1);
-    else
-        (void)snprintf(ret, size, "%s", path);
+    int n = brace
+                ? snprintf(ret, size, "%.*sx1%s", (int)(brace - path), path, strchr(brace, '}') + 1)
+                : snprintf(ret, size, "%s", path);
+    ck_assert_int_lt(n, (int)size);
 }
 
 static bool is_documented(const char *path, const char *method)
