@@ -158,6 +158,24 @@ static struct chunk *take_chunk_locked(struct viewer *v)
     return found;
 }
 
+/* It wants what is beyond the topic. Either the topic lags: messages may be lost or late, and the
+ * viewer has seen more by a page of its own, or from another process. Or the stream was longer
+ * once. What tells is a reading that begins after the question, to the end of what there is. */
+static bool was_longer_locked(struct viewer *v)
+{
+    struct topic *t = v->topic;
+    bool asked = v->doubt > 0;
+    if (!asked)
+        v->doubt = t->begun + 1;
+    if (asked && t->done >= v->doubt && t->length >= t->known)
+        return true;
+    if (!asked || t->length < t->known) {
+        topic_line_up_locked(v->hub, t);
+        hub_wake(v->hub);
+    }
+    return false;
+}
+
 /* Takes what comes next: a chunk, last words, or nothing yet. False at the end. */
 static bool advance_locked(struct viewer *v)
 {
@@ -166,8 +184,12 @@ static bool advance_locked(struct viewer *v)
         return false;
     if (!t->read)
         return true;
-    if (v->wants > t->length + 1) /* of a stream that was longer once: what comes is new */
-        v->wants = t->length + 1;
+    if (v->wants > t->length + 1) {
+        if (!was_longer_locked(v))
+            return true;
+        v->wants = t->length + 1; /* what comes is new */
+    }
+    v->doubt = 0;
     if (v->wants <= t->length) {
         v->chunk = take_chunk_locked(v);
         if (!v->chunk)

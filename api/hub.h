@@ -10,6 +10,9 @@
  *   message ─▶ topic is due ─▶ line ─┐                            ┌─▶ viewer ─▶ its connection
  *   viewer is behind ─────────▶ line ┴─▶ the hub's thread: gate ─▶ chunk
  *
+ * A viewer may want what its topic has not read yet: it has had a page of its own, or comes from
+ * another process. It is believed until a reading shows that the stream is shorter.
+ *
  * Messages are hints. First a topic is subscribed, then it is read; after the connection was lost
  * all are subscribed and read again; and each is read every LOOK_S without a message.
  *

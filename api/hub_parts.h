@@ -34,6 +34,7 @@ struct topic {
     enum job_end end;              /* by the last event, or the record */
     bool silent;                   /* … the record: there is no event that says so */
     bool read;                     /* at least once */
+    uint64_t begun, done;          /* readings: the latest; the latest that Redis answered */
     bool sent;                     /* its subscription, on this connection */
     bool in_line, due;             /* to be read; due again meanwhile */
     int64_t look_ns;               /* when to read it without a message */
@@ -47,12 +48,13 @@ struct viewer {
     struct http_exchange *x;
     struct viewer *next, *prev; /* of the topic */
     int64_t wants;              /* the id that it gets next */
-    bool in_line;               /* for a page of its own */
-    bool with_thread;           /* which reads that page now, */
-    int64_t page_after;         /* … of the events after this id */
-    bool closed;                /* … meanwhile: the thread frees it */
-    struct chunk *page;         /* … and puts here */
-    bool told;                  /* of an end that no event says */
+    uint64_t doubt;     /* it wants what the topic has not: the reading that tells why, or 0 */
+    bool in_line;       /* for a page of its own */
+    bool with_thread;   /* which reads that page now, */
+    int64_t page_after; /* … of the events after this id */
+    bool closed;        /* … meanwhile: the thread frees it */
+    struct chunk *page; /* … and puts here */
+    bool told;          /* of an end that no event says */
     struct viewer *in_line_next;
     atomic_bool beat; /* it is time to say something */
     atomic_int_fast64_t sent_ns;

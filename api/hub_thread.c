@@ -117,7 +117,7 @@ static bool listen(struct hub *hub)
     mutex_unlock(&hub->mutex);
     int rc = 0;
     if (!hub->feed && wanted) {
-        rc = redis_pool_take_private(hub->pool, "feed", REDIS_IN_TURN, &hub->feed, &err);
+        rc = redis_pool_take_private(hub->pool, "feed", REDIS_AT_ONCE, &hub->feed, &err);
         hub->heard_ns = hub->pinged_ns = clock_now_ns();
     }
     if (rc == 0 && hub->feed)
@@ -171,6 +171,7 @@ static int read_topic(struct hub *hub, struct redis_conn *conn, struct topic *t)
     t->look_ns = clock_now_ns() + (rc == 0 ? LOOK_S : 1) * NS_PER_S;
     if (rc == 0) {
         t->read = true;
+        t->done = t->begun;
         t->known = page.length;
         if (page.length < after) { /* it begins anew: expired, deleted, or lost by Redis */
             topic_drop_chunks_locked(t, 0);
@@ -225,6 +226,7 @@ static bool take_due(struct hub *hub, struct topic **ret_topic, struct viewer **
     struct viewer *v = viewer ? hub->behind_first : NULL;
     hub->viewers_turn = !viewer;
     if (t) {
+        t->begun++;
         hub->due_first = t->next;
         if (!hub->due_first)
             hub->due_last = NULL;

@@ -3,9 +3,10 @@
  * (one at a time, with back-off); when it has come back a ramp for each lane spreads the rest.
  *
  * Lanes. Gated and private connections come back side by side, each lane at a pace that lets all of
- * its connections be open after RAMP_MS. Two kinds of connects do not wait for the ramp, because
- * without them the process is of no use: the heartbeat's, and the first of the gated lane, which
- * all threads then share. Whoever connects for one of these says `at_once`.
+ * its connections be open after RAMP_MS. Three kinds of connects do not wait for the ramp, because
+ * without them the process is of no use: the heartbeat's; the feed of an API, which all its viewers
+ * share; and the first of the gated lane, which all threads then share. Whoever connects for one of
+ * these says `at_once`.
  *
  * The ramps begin when the breaker closes, and also when an established connection turns out to be
  * lost: whatever stands between us and the server may drop all connections and take them all back

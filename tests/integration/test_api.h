@@ -75,12 +75,10 @@ static inline double figure(const char *series)
     return value;
 }
 
-/* settings may be NULL, env too: "NAME=value", NULL-terminated. */
-static inline void start_api_at(const char *url, const char *settings, const char *const *env)
+/* At the port that it had. */
+static inline void start_api_again(const char *url, const char *settings, const char *const *env)
 {
     char listen[64];
-    port = redis_server_free_port();
-    ck_assert_int_gt(port, 0);
     (void)snprintf(listen, sizeof listen, "127.0.0.1:%d", port);
     const char *const args[] = {"--listen", listen, NULL};
     worker_process_spawn(
@@ -88,6 +86,14 @@ static inline void start_api_at(const char *url, const char *settings, const cha
         &(struct worker_options){
             .program = API_PROGRAM, .settings = settings, .url = url, .args = args, .env = env});
     wait_said("serving the API");
+}
+
+/* settings may be NULL, env too: "NAME=value", NULL-terminated. */
+static inline void start_api_at(const char *url, const char *settings, const char *const *env)
+{
+    port = redis_server_free_port();
+    ck_assert_int_gt(port, 0);
+    start_api_again(url, settings, env);
 }
 
 static inline void start_api(const char *settings)

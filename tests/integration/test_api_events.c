@@ -122,6 +122,31 @@ START_TEST(latecomers_catch_up)
 }
 END_TEST
 
+/* The topic has missed messages, and somebody has seen more: by a page that was read for the viewer
+ * alone, or from another process. That is no stream which was longer once. */
+START_TEST(who_is_ahead_of_the_topic_sees_nothing_twice)
+{
+    enum { EVENTS = 1500, MORE = 50 };
+    struct viewer_client early, late, elsewhere;
+    start_api(NULL);
+    append_numbers("j", 1, EVENTS, false);
+    viewer_open(&early, port, "j", EVENTS - 10);
+    wait_until(HANG_MS, has_all(&early, EVENTS));
+    append_numbers("j", EVENTS + 1, EVENTS + MORE, true);
+    viewer_open(&late, port, "j", 0);
+    viewer_open(&elsewhere, port, "j", EVENTS + MORE);
+    wait_until(HANG_MS, has_all(&late, EVENTS + MORE));
+    append("j", completed);
+    wait_until(HANG_MS, has_ended(&early) && has_ended(&late) && has_ended(&elsewhere));
+    ck_assert_int_eq(early.events, 10 + MORE + 1);
+    ck_assert_int_eq(late.events, EVENTS + MORE + 1);
+    ck_assert_int_eq(elsewhere.events, 1);
+    viewer_free(&early);
+    viewer_free(&late);
+    viewer_free(&elsewhere);
+}
+END_TEST
+
 START_TEST(job_without_output_ends_by_its_record)
 {
     struct viewer_client v;
@@ -296,6 +321,7 @@ Suite *test_suite(void)
     tcase_add_test(tc, events_come_as_they_are_emitted);
     tcase_add_test(tc, lost_messages_are_made_good);
     tcase_add_test(tc, latecomers_catch_up);
+    tcase_add_test(tc, who_is_ahead_of_the_topic_sees_nothing_twice);
     tcase_add_test(tc, job_without_output_ends_by_its_record);
     tcase_add_test(tc, job_that_runs_again_goes_on);
     tcase_add_test(tc, stream_that_begins_anew_is_followed);

@@ -6,6 +6,7 @@
  *             returns by itself ("… stop" when it was cancelled): one write(2) with O_APPEND each,
  *             so that lines of many workers do not mix
  *   emit      number of events {"n":1} {"n":2} …
+ *   emit_ms   milliseconds before each of them
  *   spin_ms   then keeps a processor busy for that long …
  *   sleep_ms  then sleeps; leaving both when cancelled …
  *   stubborn  … or not, if true
@@ -61,11 +62,14 @@ static int note(const char *path, const struct sluice_job_info *info, const char
     return written ? 0 : -1;
 }
 
-static void emit(struct sluice_job *job, const struct sluice_api *api, int count)
+static void emit(struct sluice_job *job, const struct sluice_api *api, int count, double pause_ms)
 {
+    const struct timespec pause = {.tv_nsec = (long)(pause_ms * 1e6)};
     char event[32];
     for (int i = 1; i <= count; i++) {
         int n = snprintf(event, sizeof event, "{\"n\":%d}", i);
+        if (pause_ms > 0)
+            (void)nanosleep(&pause, NULL); /* about right will do */
         if (api->emit(job, event, (size_t)n) < 0)
             return;
     }
@@ -143,7 +147,7 @@ static int act(struct sluice_job *job, const struct sluice_job_info *info,
         api->error(job, "TestError", "cannot append to the log");
         return SLUICE_FAILED;
     }
-    emit(job, api, (int)number(o, "emit"));
+    emit(job, api, (int)number(o, "emit"), number(o, "emit_ms"));
     bool slept = spin(job, api, number(o, "spin_ms")) &&
                  nap(job, api, number(o, "sleep_ms"),
                      cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "stubborn"))) &&
