@@ -24,7 +24,8 @@ const struct route routes[] = {
     {"GET", "/v1/history", RIGHTS_READ, .answer = answer_history},
     {"GET", "/v1/stats", RIGHTS_READ, .answer = answer_stats},
     {"GET", "/metrics", RIGHTS_READ, .answer = answer_metrics},
-    {"GET", "/openapi.yaml", RIGHTS_READ, .at_once = true, .answer = answer_description},
+    {"GET", "/openapi.yaml", RIGHTS_READ, .at_once = true, .page = true,
+     .answer = answer_description},
 };
 /* clang-format on */
 

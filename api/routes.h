@@ -19,6 +19,7 @@ struct route {
     enum rights rights; /* RIGHTS_NONE: open to everybody, also where there is a token */
     bool at_once;       /* waits for nothing, so it needs no thread of the crew */
     bool takes_jobs;    /* takes a body: application/json or application/x-ndjson */
+    bool page;          /* opened by people: their browser may ask them for the token */
     void (*answer)(struct call *c);
 };
 
