@@ -5,6 +5,7 @@
 
 #include "api/parts.h"
 #include "api/routes.h"
+#include "http/origin.h"
 #include "http/path.h"
 
 /* A row of the path, and the one of the method when there is one. */
@@ -34,13 +35,42 @@ static void allow(struct http_response *res, const struct route *path)
     http_set_header(res, "Allow", text);
 }
 
-static void refuse_stranger(struct http_exchange *x)
+static bool reads_only(const char *method)
+{
+    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 ||
+           strcmp(method, "OPTIONS") == 0;
+}
+
+/* False, and refused, when it comes from a page that we have not served. Without a Host header it
+ * comes from no browser. */
+static bool judge_source(const struct api *a, struct http_exchange *x)
+{
+    const char *host = http_header(x, "Host");
+    if (!auth_required(&a->auth) && host && !http_host_is_local(host, a->conf->api_listen)) {
+        http_fail(&x->res, HTTP_FORBIDDEN, "unknown_host",
+                  "without a token the header Host must be localhost, a loopback address or the "
+                  "host of api.listen");
+        return false;
+    }
+    if (!reads_only(x->req.method) &&
+        http_is_cross_origin(host, http_header(x, "Origin"), http_header(x, "Sec-Fetch-Site"))) {
+        http_fail(&x->res, HTTP_FORBIDDEN, "cross_origin",
+                  "pages of other origins may not do this: the header Origin must be that of Host");
+        return false;
+    }
+    return true;
+}
+
+static void refuse_stranger(struct http_exchange *x, const struct route *path)
 {
     http_fail(&x->res, HTTP_UNAUTHORIZED, "unauthorized",
               http_header(x, "Authorization")
                   ? "the token is not known"
-                  : "a token is required: the header Authorization: Bearer TOKEN");
+                  : "a token is required: the header Authorization: Bearer TOKEN, or Basic with it "
+                    "as the password");
     http_set_header(&x->res, "WWW-Authenticate", "Bearer");
+    if (path && path->page)
+        http_set_header(&x->res, "WWW-Authenticate", "Basic realm=\"sluice\"");
 }
 
 /* "application/json; charset=utf-8" is application/json. */
@@ -72,10 +102,12 @@ bool judge_begin(void *ctx, struct http_exchange *x)
     const struct api *a = ctx;
     const struct route *path = NULL, *route = find(&x->req, &path);
     enum rights rights = RIGHTS_NONE;
+    if (!judge_source(a, x))
+        return false;
     if (!path || path->rights != RIGHTS_NONE) {
         rights = auth_rights(&a->auth, http_header(x, "Authorization"));
         if (rights == RIGHTS_NONE) {
-            refuse_stranger(x);
+            refuse_stranger(x, path);
             return false;
         }
     }

@@ -12,6 +12,7 @@
 
 #include "api/auth.h"
 #include "api/call.h"
+#include "store/sets.h"
 
 struct route {
     const char *method;
@@ -19,6 +20,8 @@ struct route {
     enum rights rights; /* RIGHTS_NONE: open to everybody, also where there is a token */
     bool at_once;       /* waits for nothing, so it needs no thread of the crew */
     bool takes_jobs;    /* takes a body: application/json or application/x-ndjson */
+    enum job_set set;   /* of the jobs that it is about, if it is about some in one */
+    bool page;          /* opened by people: their browser may ask them for the token */
     void (*answer)(struct call *c);
 };
 
@@ -40,9 +43,7 @@ void answer_workers(struct call *c);
 void answer_worker_quiet(struct call *c);
 void answer_worker_resume(struct call *c);
 void answer_worker_stop(struct call *c);
-void answer_retry(struct call *c);
-void answer_schedule(struct call *c);
-void answer_dead(struct call *c);
+void answer_set(struct call *c);
 void answer_requeue(struct call *c);
 void answer_delete(struct call *c);
 void answer_history(struct call *c);
