@@ -268,8 +268,9 @@ START_TEST(a_key_makes_a_bulk_once)
     ck_assert_str_ne(first[0], first[1]);
     ck_assert_int_eq(must_int(redis, "LLEN queue:default"), 2);
     /* A record that somebody has cut. */
-    must_do(redis, "SET sluice:idempotency:k %s",
-            must_text(redis, "GETRANGE sluice:idempotency:k 0 40"));
+    char *record = must_text(redis, "GETRANGE sluice:idempotency:k 0 40");
+    must_do(redis, "SET sluice:idempotency:k %s", record);
+    free(record);
     ck_assert_int_eq(sluice_client_enqueue_bulk(client, jobs, 2, "k", again, NULL), -EPROTO);
 }
 END_TEST
