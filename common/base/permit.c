@@ -47,8 +47,8 @@ static int wait_until(sem_t *sem, int64_t deadline_ns)
     }
 }
 
-/* Whoever gets a permit sees what was done under it before. The semaphore sees to that; the order of
- * in_use says it once more, to ThreadSanitizer, which does not know sem_clockwait(). */
+/* Whoever gets a permit sees what was done under it before. The semaphore sees to that; the order
+ * of in_use says it once more, to ThreadSanitizer, which does not know sem_clockwait(). */
 static void note_taken(struct permit *p, int64_t waited_ns)
 {
     int now = atomic_fetch_add_explicit(&p->in_use, 1, memory_order_acquire) + 1;
