@@ -23,8 +23,9 @@ static struct slice text_of(const char *text, size_t n)
 /* Puts `,"name":` before a value, or `{"name":` before the first. */
 static void put_name(struct buf *out, const char *name, bool first)
 {
-    buf_putc(out, first ? '{' : ',');
-    buf_printf(out, "\"%s\":", name);
+    buf_puts(out, first ? "{\"" : ",\"");
+    buf_puts(out, name);
+    buf_puts(out, "\":");
 }
 
 static int put_string(struct buf *out, const char *name, const char *text, const char **ret_field,
