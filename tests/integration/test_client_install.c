@@ -11,6 +11,7 @@ static char prefix[160];
 static char pc_path[256];
 
 /* Runs a shell's line and expects status 0; returns what it printed, to be freed. */
+static char *run(const char *fmt, ...) printf_like(1, 2);
 static char *run(const char *fmt, ...)
 {
     char line[4096], *out;
