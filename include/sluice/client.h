@@ -38,18 +38,21 @@
  * Errors. Each function returns 0 or a negative errno value, and fills in an error, which may be
  * NULL, with a sentence for people. Outputs are untouched then.
  *
- *   -EINVAL        an argument or a setting is wrong; the address cannot be read; a rediss://
- * address and a library without TLS -EBADMSG       a job is refused: `field` says which member of
- * it, `index` which job -EMSGSIZE      a job is larger than workers take (worker.max_payload,
- * SLUICE_MAX_PAYLOAD) -EEXIST        the key was used within a day for other jobs -ETIMEDOUT other
- * threads had the client for all of the time: nothing happened -ENOTCONN      Redis was not
- * reached: nothing happened -ECONNABORTED  the request was sent and no answer came: it may have
- * happened or not (below) -EAGAIN        Redis asks for patience (it loads, is busy, has too many
- * clients): nothing happened -EROFS         the server is a replica (now): nothing happened; the
- * next call looks for the master -ENOSPC        Redis is out of memory or cannot write to its disk:
- * nothing happened -EACCES        Redis refused the password, or this user may not do that: nothing
- * happened -EMEDIUMTYPE   a key that the job belongs into holds something else: nothing was
- * enqueued -EPROTO        an answer that this library does not know; -ENOMEM: no memory
+ *   -EINVAL        an argument or a setting is wrong, or the address cannot be read; also
+ *                  rediss:// where this library was built without TLS
+ *   -EBADMSG       a job is refused: `field` says which member of it, `index` which job
+ *   -EMSGSIZE      a job is larger than workers take (worker.max_payload, SLUICE_MAX_PAYLOAD)
+ *   -EEXIST        the key was used within a day for other jobs
+ *   -ETIMEDOUT     other threads had the client for all of the time: nothing happened
+ *   -ENOTCONN      Redis was not reached: nothing happened
+ *   -ECONNABORTED  it was sent and no answer came: it may have happened or not (below)
+ *   -EAGAIN        Redis loads, is busy or has too many clients: nothing happened
+ *   -EROFS         the server is a replica (now): nothing happened; the next call looks again
+ *   -ENOSPC        Redis is out of memory or cannot write to its disk: nothing happened
+ *   -EACCES        Redis refused the password, or this user may not do that: nothing happened
+ *   -EMEDIUMTYPE   a key that the job belongs into holds something else: nothing was enqueued
+ *   -EPROTO        an answer that this library does not know
+ *   -ENOMEM        no memory
  *
  * A lost answer. After -ECONNABORTED only Redis knows whether the jobs are there, and asking again
  * may double them. With a key it may not: for a day the key stands for these jobs, and who asks
@@ -213,8 +216,8 @@ SLUICE_CLIENT_CALL int sluice_client_record(struct sluice_client *client, const 
 
 /* Stops a job for good, whether it waits or runs. *ret_withdrawn, which may be NULL: 1 when it was
  * taken out of where it waited and will not run; 0 when whoever has it, or gets it within a day,
- * stops it. May be repeated after any error: -ECONNABORTED says that the order may stand, and
- * -ETIMEDOUT that it stands, but that it has not been looked for everywhere in time. */
+ * stops it. After -ECONNABORTED, which also says that looking through long queues took too long,
+ * the order may stand all the same. May be repeated. */
 SLUICE_CLIENT_CALL int sluice_client_cancel(struct sluice_client *client, const char *jid,
                                             int *ret_withdrawn, struct sluice_client_error *error);
 
