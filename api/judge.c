@@ -111,6 +111,8 @@ bool judge_begin(void *ctx, struct http_exchange *x)
             return false;
         }
     }
+    if (rights == RIGHTS_READ) /* so that a page need not offer what would be refused */
+        http_set_header(&x->res, "Sluice-Rights", "read");
     if (!path) {
         http_fail(&x->res, HTTP_NOT_FOUND, "not_found", "nothing is served at this path");
         return false;
