@@ -33,6 +33,7 @@ const struct route routes[] = {
     {"POST", "/v1/dead/requeue", RIGHTS_ALL, .set = JOBS_DEAD, .answer = answer_requeue_many},
     {"DELETE", "/v1/dead/{jid}", RIGHTS_ALL, .set = JOBS_DEAD, .answer = answer_delete},
     {"POST", "/v1/dead/{jid}/requeue", RIGHTS_ALL, .set = JOBS_DEAD, .answer = answer_requeue},
+    {"GET", "/v1/search", RIGHTS_READ, .answer = answer_search},
     {"GET", "/v1/history", RIGHTS_READ, .answer = answer_history},
     {"GET", "/v1/stats", RIGHTS_READ, .answer = answer_stats},
     {"GET", "/metrics", RIGHTS_READ, .answer = answer_metrics},

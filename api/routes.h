@@ -49,6 +49,7 @@ void answer_requeue_many(struct call *c);
 void answer_delete_many(struct call *c);
 void answer_delete(struct call *c);
 void answer_history(struct call *c);
+void answer_search(struct call *c);
 void answer_stats(struct call *c);
 void answer_metrics(struct call *c);
 void answer_description(struct call *c);
