@@ -1,5 +1,9 @@
 #include "api/routes.h"
 
+#include <string.h>
+
+#include "http/path.h"
+
 /* clang-format off: a row reads as a record */
 const struct route routes[] = {
     {"GET", "/livez", RIGHTS_NONE, .at_once = true, .answer = answer_livez},
@@ -46,3 +50,19 @@ const struct route routes[] = {
 /* clang-format on */
 
 const size_t nroutes = sizeof routes / sizeof routes[0];
+
+const struct route *route_find(const struct route *rows, size_t n, const char *method,
+                               const char *path, const struct route **ret_path)
+{
+    const struct route *found = NULL;
+    if (strcmp(method, "HEAD") == 0)
+        method = "GET";
+    for (const struct route *r = rows; r < rows + n; r++) {
+        if (!http_path_match(r->path, path, NULL))
+            continue;
+        *ret_path = r;
+        if (strcmp(r->method, method) == 0 && (!found || strchr(found->path, '{')))
+            found = r;
+    }
+    return found;
+}

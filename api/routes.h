@@ -28,6 +28,13 @@ struct route {
 extern const struct route routes[];
 extern const size_t nroutes;
 
+/* The row of a path and a method, NULL when there is none; *ret_path, then too, is a row of the
+ * path, if it has one. A fixed word goes before a parameter: of "/v1/dead/{jid}" and
+ * "/v1/dead/requeue" the second is meant, for the methods that it has; the others are those of a
+ * job with that name. */
+const struct route *route_find(const struct route *rows, size_t n, const char *method,
+                               const char *path, const struct route **ret_path);
+
 /* One file each. */
 void answer_livez(struct call *c);
 void answer_readyz(struct call *c);
