@@ -46,7 +46,8 @@ int api_new(struct conf *conf, struct api **ret, struct err *err)
     snapshots_init(&a->snapshots);
     sampler_init(&a->sampler, a);
     a->born_at = (double)clock_wall_us() / 1e6;
-    int rc = auth_init(&a->auth, conf->api_token, conf->api_read_token);
+    auth_init(&a->auth);
+    int rc = auth_set(&a->auth, conf->api_token, conf->api_read_token);
     if (rc == 0)
         rc = store_new(conf->key_prefix, NULL, &a->store);
     if (rc != 0)
@@ -73,7 +74,7 @@ static void raise_files(const struct conf *conf)
                  log_int("limit", (int64_t)limit.rlim_cur), log_int("wanted", (int64_t)wanted));
 }
 
-static int check_reach(const struct api *a, struct err *err)
+static int check_reach(struct api *a, struct err *err)
 {
     if (http_server_is_loopback(a->http) || auth_required(&a->auth))
         return 0;
@@ -159,6 +160,7 @@ void api_free(struct api *a)
     sampler_release(&a->sampler);
     snapshots_release(&a->snapshots);
     redis_clock_release(&a->clock);
+    auth_release(&a->auth);
     store_free(a->store);
     conf_unref(a->conf);
     free(a);

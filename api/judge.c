@@ -69,7 +69,7 @@ static bool judge_body(struct http_exchange *x, const struct route *route)
 
 bool judge_begin(void *ctx, struct http_exchange *x)
 {
-    const struct api *a = ctx;
+    struct api *a = ctx;
     const struct route *path = NULL, *route = find(&x->req, &path);
     enum rights rights = RIGHTS_NONE;
     if (!path || path->rights != RIGHTS_NONE) {
