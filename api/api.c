@@ -6,6 +6,7 @@
 #include "api/parts.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/certificate.h"
 #include "store/connect.h"
 
 enum {
@@ -36,6 +37,14 @@ static int new_pool(struct api *a, struct err *err)
     return rc;
 }
 
+int api_load_certificate(const struct conf *conf, struct err *err)
+{
+    if (!conf->api_tls_cert)
+        return 0;
+    int rc = http_certificate_load(conf->api_tls_cert, conf->api_tls_key, err);
+    return rc == 0 ? 0 : err_prefix(err, rc, "api.tls_cert, api.tls_key");
+}
+
 int api_new(struct conf *conf, struct api **ret, struct err *err)
 {
     struct api *a = calloc(1, sizeof *a);
@@ -54,6 +63,8 @@ int api_new(struct conf *conf, struct api **ret, struct err *err)
         rc = err_set(err, rc, "%s", err_phrase(rc));
     else
         rc = new_pool(a, err);
+    if (rc == 0)
+        rc = api_load_certificate(conf, err);
     if (rc != 0)
         api_free(a);
     else
@@ -93,6 +104,7 @@ int api_start(struct api *a, struct err *err)
         .begin = judge_begin,
         .handle = judge_handle,
         .ended = access_log_ended,
+        .tls = conf->api_tls_cert != NULL,
         .threads = SERVER_THREADS,
         .max_connections = (unsigned)conf->api_max_clients,
         .timeout_s = (unsigned)conf->api_idle_timeout,
@@ -118,6 +130,7 @@ int api_start(struct api *a, struct err *err)
     rc = check_reach(a, err);
     if (rc == 0)
         log_info("serving the API", log_str("listen", conf->api_listen),
+                 log_str("tls", o.tls ? "yes" : "no"),
                  log_str("token", auth_required(&a->auth) ? "required" : "none"));
     return rc;
 }
@@ -162,6 +175,7 @@ void api_free(struct api *a)
     redis_clock_release(&a->clock);
     auth_release(&a->auth);
     store_free(a->store);
+    http_certificate_unload();
     conf_unref(a->conf);
     free(a);
 }

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/systemd.h"
 #include "conf/daemon.h"
+#include "http/certificate.h"
 #include "http/probe.h"
 
 enum { EXIT_USAGE = 2, TICK_MS = 1000 };
@@ -110,7 +111,10 @@ static int check_health(const struct conf *conf)
 {
     struct err err = {""};
     const char *token = conf->api_read_token ? conf->api_read_token : conf->api_token;
-    if (http_probe_ready(conf->api_listen, token, &err) == 0)
+    char pin[HTTP_PIN_BYTES] = "";
+    if (conf->api_tls_cert) /* it has been loaded, for a check of the settings */
+        http_certificate_pin(pin);
+    if (http_probe_ready(conf->api_listen, *pin ? pin : NULL, token, &err) == 0)
         return EXIT_SUCCESS;
     (void)fprintf(stderr, "%s\n", err.text);
     return EXIT_FAILURE;

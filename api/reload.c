@@ -10,6 +10,7 @@ static bool is_live(const struct setting *s)
     static const size_t live[] = {
         offsetof(struct conf, log_level),        offsetof(struct conf, log_format),
         offsetof(struct conf, api_token),        offsetof(struct conf, api_read_token),
+        offsetof(struct conf, api_tls_cert),     offsetof(struct conf, api_tls_key),
         offsetof(struct conf, api_stop_timeout), /* main.c has it */
     };
     for (size_t i = 0; i < sizeof live / sizeof *live; i++)
@@ -23,7 +24,11 @@ int api_reload(struct api *a, const struct conf *conf, struct err *err)
     if (!http_server_is_loopback(a->http) && !conf->api_token && !conf->api_read_token)
         return err_set(err, -EINVAL,
                        "api.token is no longer set, and other machines can reach api.listen");
-    int rc = auth_set(&a->auth, conf->api_token, conf->api_read_token);
+    /* Whether there is one at all cannot change. */
+    int rc = a->conf->api_tls_cert ? api_load_certificate(conf, err) : 0;
+    if (rc != 0)
+        return rc;
+    rc = auth_set(&a->auth, conf->api_token, conf->api_read_token);
     if (rc != 0)
         return err_set(err, rc, "%s", err_phrase(rc));
     log_setup(conf->log_level, conf->log_format);

@@ -51,7 +51,7 @@ static int check_health(const struct conf *conf)
         (void)fputs("metrics.listen is off: there is nobody to ask\n", stderr);
         return EXIT_USAGE;
     }
-    if (http_probe_ready(conf->metrics_listen, NULL, &err) == 0)
+    if (http_probe_ready(conf->metrics_listen, NULL, NULL, &err) == 0)
         return EXIT_SUCCESS;
     (void)fprintf(stderr, "%s\n", err.text);
     return EXIT_FAILURE;

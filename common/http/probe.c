@@ -1,82 +1,82 @@
 #include "http/probe.h"
 
-#include <netdb.h>
+#include <curl/curl.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
+#include <string.h>
 
 #include "base/buf.h"
-#include "http/listen.h"
 
-enum { TIMEOUT_S = 3, ANSWER_MAX = 4096 };
+enum { TIMEOUT_MS = 3000, ANSWER_MAX = 4096 };
 
-static int dial(const struct addrinfo *at)
+static size_t take(char *bytes, size_t one, size_t n, void *ctx)
 {
-    static const struct timeval timeout = {.tv_sec = TIMEOUT_S};
-    int fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
-    if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout) == 0 &&
-        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) == 0 &&
-        connect(fd, at->ai_addr, at->ai_addrlen) == 0)
-        return fd;
-    int rc = errno == EINPROGRESS ? -ETIMEDOUT : -errno;
-    (void)close(fd); /* nothing was sent */
-    return rc;
+    struct buf *answer = ctx;
+    (void)one; /* is 1 */
+    if (answer->n < ANSWER_MAX)
+        buf_append(answer, bytes, n);
+    return n;
 }
 
-/* The address is the one it listens at; for "any" of them Linux takes the loopback. */
-static int reach(const char *listen, struct err *err)
-{
-    char host[HTTP_HOST_MAX];
-    const char *port;
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV}, *list = NULL;
-    int fd = -EADDRNOTAVAIL;
-    if (http_split_address(listen, host, &port) != 0)
-        return err_set(err, -EINVAL, "%s: must be host:port", listen);
-    int rc = getaddrinfo(host, port, &hints, &list);
-    if (rc != 0)
-        return err_set(err, fd, "%s: %s", listen, gai_strerror(rc));
-    for (const struct addrinfo *at = list; at && fd < 0; at = at->ai_next)
-        fd = dial(at);
-    freeaddrinfo(list);
-    return fd < 0 ? err_set(err, fd, "%s: %s", listen, strerror(-fd)) : fd;
-}
+struct question {
+    CURL *easy;
+    struct curl_slist *headers;
+    struct buf url, answer;
+    char text[CURL_ERROR_SIZE];
+};
 
-static int ask(int fd, const char *token, char answer[ANSWER_MAX])
+static int set_up(struct question *q, const char *listen, const char *pin, const char *token)
 {
-    struct buf request = {0};
-    buf_puts(&request, "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
-    if (token)
-        buf_printf(&request, "Authorization: Bearer %s\r\n", token);
-    buf_puts(&request, "\r\n");
-    ssize_t sent = buf_error(&request) != 0 ? -1 : send(fd, request.p, request.n, MSG_NOSIGNAL);
-    int rc = sent < 0 ? -errno : 0;
-    buf_release(&request);
-    size_t n = 0;
-    for (ssize_t got = 1; rc == 0 && got > 0 && n<ANSWER_MAX - 1; n += got> 0 ? (size_t)got : 0) {
-        got = recv(fd, answer + n, ANSWER_MAX - 1 - n, 0);
-        rc = got < 0 ? -errno : 0;
+    struct buf header = {0};
+    bool ok = true;
+    buf_printf(&q->url, "%s://%s/readyz", pin ? "https" : "http", listen);
+    if (token) {
+        buf_printf(&header, "Authorization: Bearer %s", token);
+        q->headers = buf_error(&header) == 0 ? curl_slist_append(NULL, header.p) : NULL;
+        ok = q->headers != NULL;
     }
-    answer[n] = '\0';
-    return rc == -EAGAIN || rc == -EWOULDBLOCK ? -ETIMEDOUT : rc;
+    buf_release(&header);
+    q->easy = curl_easy_init();
+    if (!ok || !q->easy || buf_error(&q->url) != 0)
+        return -ENOMEM;
+    CURL *e = q->easy;
+    /* Of these only those that copy text can fail, without memory. */
+    (void)curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)TIMEOUT_MS);
+    (void)curl_easy_setopt(e, CURLOPT_HTTPHEADER, q->headers);
+    (void)curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take);
+    (void)curl_easy_setopt(e, CURLOPT_WRITEDATA, &q->answer);
+    (void)curl_easy_setopt(e, CURLOPT_ERRORBUFFER, q->text);
+    /* It is the key that has to be right: nobody certifies the name "127.0.0.1". */
+    (void)curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
+    (void)curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
+    if (curl_easy_setopt(e, CURLOPT_URL, buf_str(&q->url)) != CURLE_OK ||
+        curl_easy_setopt(e, CURLOPT_PROXY, "") != CURLE_OK ||
+        (pin && curl_easy_setopt(e, CURLOPT_PINNEDPUBLICKEY, pin) != CURLE_OK))
+        return -ENOMEM;
+    return 0;
 }
 
-int http_probe_ready(const char *listen, const char *token, struct err *err)
+int http_probe_ready(const char *listen, const char *pin, const char *token, struct err *err)
 {
-    char answer[ANSWER_MAX];
-    int fd = reach(listen, err);
-    if (fd < 0)
-        return fd;
-    int rc = ask(fd, token, answer);
-    (void)close(fd); /* all of the answer has been read, or does not matter */
-    if (rc != 0)
-        return err_set(err, rc, "%s: %s", listen, strerror(-rc));
-    const char *status = strchr(answer, ' '), *body = strstr(answer, "\r\n\r\n");
-    if (!status || !body || strncmp(answer, "HTTP/1.", 7) != 0)
-        return err_set(err, -EPROTO, "%s: the answer is not one of HTTP", listen);
-    if (strtol(status, NULL, 10) == 200)
-        return 0;
-    return err_set(err, -EAGAIN, "%s: %.*s", listen, (int)strcspn(body + 4, "\n"), body + 4);
+    struct question q = {.text = ""};
+    long status = 0;
+    int rc = set_up(&q, listen, pin, token);
+    if (rc != 0) {
+        (void)err_set(err, rc, "%s: %s", listen, err_phrase(rc));
+    } else {
+        CURLcode code = curl_easy_perform(q.easy);
+        (void)curl_easy_getinfo(q.easy, CURLINFO_RESPONSE_CODE, &status);
+        if (code != CURLE_OK)
+            rc = err_set(err, -ENOTCONN, "%s: %s", listen,
+                         q.text[0] ? q.text : curl_easy_strerror(code));
+        else if (status != 200)
+            rc = err_set(err, -EAGAIN, "%s: %.*s", listen, (int)strcspn(buf_str(&q.answer), "\n"),
+                         buf_str(&q.answer));
+    }
+    curl_easy_cleanup(q.easy);
+    curl_slist_free_all(q.headers);
+    buf_release(&q.url);
+    buf_release(&q.answer);
+    return rc;
 }

@@ -11,8 +11,10 @@
 
 #include "base/err.h"
 
-/* Asks /readyz of whoever listens at "host:port"; token may be NULL. 0 when the answer is 200,
- * -EAGAIN with it when it is another, else the errno of what failed. */
-int http_probe_ready(const char *listen, const char *token, struct err *err) warn_unused_result;
+/* Asks /readyz of whoever listens at "host:port". pin: by HTTPS, of who has this key
+ * (http/certificate.h), NULL: by HTTP; token may be NULL. 0 when the answer is 200, -EAGAIN with it
+ * when it is another, -ENOTCONN when there is none, -ENOMEM. */
+int http_probe_ready(const char *listen, const char *pin, const char *token,
+                     struct err *err) warn_unused_result;
 
 #endif
