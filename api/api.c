@@ -6,6 +6,7 @@
 #include "api/parts.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/certificate.h"
 #include "store/connect.h"
 
 enum {
@@ -36,6 +37,14 @@ static int new_pool(struct api *a, struct err *err)
     return rc;
 }
 
+int api_load_certificate(const struct conf *conf, struct err *err)
+{
+    if (!conf->api_tls_cert)
+        return 0;
+    int rc = http_certificate_load(conf->api_tls_cert, conf->api_tls_key, err);
+    return rc == 0 ? 0 : err_prefix(err, rc, "api.tls_cert, api.tls_key");
+}
+
 int api_new(struct conf *conf, struct api **ret, struct err *err)
 {
     struct api *a = calloc(1, sizeof *a);
@@ -46,13 +55,16 @@ int api_new(struct conf *conf, struct api **ret, struct err *err)
     snapshots_init(&a->snapshots);
     sampler_init(&a->sampler, a);
     a->born_at = (double)clock_wall_us() / 1e6;
-    int rc = auth_init(&a->auth, conf->api_token, conf->api_read_token);
+    auth_init(&a->auth);
+    int rc = auth_set(&a->auth, conf->api_token, conf->api_read_token);
     if (rc == 0)
         rc = store_new(conf->key_prefix, NULL, &a->store);
     if (rc != 0)
         rc = err_set(err, rc, "%s", err_phrase(rc));
     else
         rc = new_pool(a, err);
+    if (rc == 0)
+        rc = api_load_certificate(conf, err);
     if (rc != 0)
         api_free(a);
     else
@@ -73,7 +85,7 @@ static void raise_files(const struct conf *conf)
                  log_int("limit", (int64_t)limit.rlim_cur), log_int("wanted", (int64_t)wanted));
 }
 
-static int check_reach(const struct api *a, struct err *err)
+static int check_reach(struct api *a, struct err *err)
 {
     if (http_server_is_loopback(a->http) || auth_required(&a->auth))
         return 0;
@@ -92,6 +104,7 @@ int api_start(struct api *a, struct err *err)
         .begin = judge_begin,
         .handle = judge_handle,
         .ended = access_log_ended,
+        .tls = conf->api_tls_cert != NULL,
         .threads = SERVER_THREADS,
         .max_connections = (unsigned)conf->api_max_clients,
         .timeout_s = (unsigned)conf->api_idle_timeout,
@@ -117,6 +130,7 @@ int api_start(struct api *a, struct err *err)
     rc = check_reach(a, err);
     if (rc == 0)
         log_info("serving the API", log_str("listen", conf->api_listen),
+                 log_str("tls", o.tls ? "yes" : "no"),
                  log_str("token", auth_required(&a->auth) ? "required" : "none"));
     return rc;
 }
@@ -159,7 +173,9 @@ void api_free(struct api *a)
     sampler_release(&a->sampler);
     snapshots_release(&a->snapshots);
     redis_clock_release(&a->clock);
+    auth_release(&a->auth);
     store_free(a->store);
+    http_certificate_unload();
     conf_unref(a->conf);
     free(a);
 }

@@ -28,6 +28,10 @@
 #include "base/err.h"
 #include "conf/conf.h"
 
+/* From the end of api.stop_timeout to the end of the process, at most, with the timeouts of Redis
+ * at their defaults: whoever kills what does not stop waits for both together. */
+enum { API_FREE_S = 15 };
+
 struct api; /* api/parts.h */
 
 /* Connects to nothing. -EINVAL with a sentence when the settings cannot work. */
@@ -36,6 +40,10 @@ int api_new(struct conf *conf, struct api **ret, struct err *err) warn_unused_re
 int api_start(struct api *a, struct err *err) warn_unused_result;
 
 void api_tend(struct api *a); /* every second or so */
+
+/* Takes over what can change while it serves: tokens and the log. Settings that need a restart are
+ * named in a warning, and keep their old values. */
+int api_reload(struct api *a, const struct conf *conf, struct err *err) warn_unused_result;
 
 void api_begin_stop(struct api *a);
 /* True when nothing is under way any more; false at the monotonic deadline. */

@@ -29,7 +29,7 @@ static bool reads_only(const char *method)
 
 /* False, and refused, when it comes from a page that we have not served. Without a Host header it
  * comes from no browser. */
-static bool judge_source(const struct api *a, struct http_exchange *x)
+static bool judge_source(struct api *a, struct http_exchange *x)
 {
     const char *host = http_header(x, "Host");
     if (!auth_required(&a->auth) && host && !http_host_is_local(host, a->conf->api_listen)) {
@@ -85,7 +85,7 @@ static bool judge_body(struct http_exchange *x, const struct route *route)
 
 bool judge_begin(void *ctx, struct http_exchange *x)
 {
-    const struct api *a = ctx;
+    struct api *a = ctx;
     const struct route *path = NULL;
     const struct route *route = route_find(routes, nroutes, x->req.method, x->req.path, &path);
     enum rights rights = RIGHTS_NONE;

@@ -18,6 +18,9 @@
 #include "redis/pool.h"
 #include "store/store.h"
 
+/* The files that the settings name, if they do; again, when they have been replaced. */
+int api_load_certificate(const struct conf *conf, struct err *err) warn_unused_result;
+
 struct api {
     struct conf *conf;
     struct store *store;

@@ -67,6 +67,10 @@ typedef int cli_own_option(void *ctx, int id, const char *value);
 int cli_options(const struct cli_command *cmd, int argc, char **argv, struct cli_common *ret,
                 cli_own_option *own, void *ctx) warn_unused_result;
 
+/* All options of a command, its own first; returns how many. */
+enum { CLI_OPTIONS_MAX = 24 };
+int cli_gather(const struct cli_command *cmd, const struct cli_option *ret[CLI_OPTIONS_MAX]);
+
 void cli_print_help(const struct cli_command *cmd);
 void cli_print_overview(void);
 /* "enqueue, stats, …" */

@@ -1,4 +1,6 @@
 /* The stop: what happens between the services' ends, and its bounds. worker.h tells the order. */
+#include <assert.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "handlers/child.h"
@@ -12,6 +14,8 @@ enum {
     AT_ONCE_MS = 500,    /* for each of these, when asked to hurry */
     RETRY_MS = 50,
 };
+static_assert(FLUSH_MS + GIVE_BACK_MS + GRACE_MS + GIVE_BACK_MS < WORKER_FINISH_S * 1000,
+              "the bounds of all steps");
 
 void worker_begin_stop(struct worker *w)
 {

@@ -19,6 +19,10 @@
 
 #include "conf/conf.h"
 
+/* From the end of the shutdown timeout to the end of the process, at most: whoever kills what does
+ * not stop (systemd, a container's runtime) waits for both together. */
+enum { WORKER_FINISH_S = 20 };
+
 struct worker;
 
 /* Takes a reference of conf. -EINVAL for settings that cannot work (handlers, pool, URL). */

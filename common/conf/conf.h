@@ -122,6 +122,8 @@ struct conf {
     char *api_listen;     /* "host:port" */
     char *api_token;      /* may do everything; NULL = none; secret */
     char *api_read_token; /* may read; NULL = none; secret */
+    char *api_tls_cert;   /* file; NULL = plain HTTP */
+    char *api_tls_key;    /* file; set with it */
     int api_max_concurrent_ops;
     int api_max_connections;
     double api_max_wait;     /* seconds; longest wait for a turn at Redis */

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/thread.h"
+#include "http/certificate.h"
 #include "http/listen.h"
 
 struct http_server {
@@ -345,6 +346,13 @@ static size_t keep_escapes(void *cls, struct MHD_Connection *c, char *text)
 
 static struct MHD_Daemon *start_daemon(struct http_server *s, int fd)
 {
+    static char versions[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
+    struct MHD_OptionItem secure[] = {
+        {MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, http_certificate_callback()},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, versions},
+        {MHD_OPTION_END, 0, NULL},
+    };
     struct MHD_OptionItem options[] = {
         {MHD_OPTION_LISTEN_SOCKET, fd, NULL},
         {MHD_OPTION_CONNECTION_LIMIT, s->o.max_connections, NULL},
@@ -352,6 +360,7 @@ static struct MHD_Daemon *start_daemon(struct http_server *s, int fd)
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)s->o.max_head, NULL},
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)keep_escapes, NULL},
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_end, s},
+        {MHD_OPTION_ARRAY, 0, secure + (s->o.tls ? 0 : 2)},
         {s->o.threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, s->o.threads, NULL},
         {MHD_OPTION_END, 0, NULL},
     };
@@ -359,8 +368,8 @@ static struct MHD_Daemon *start_daemon(struct http_server *s, int fd)
     (void)sigfillset(&all);                       /* cannot fail, nor can the masks below */
     (void)pthread_sigmask(SIG_BLOCK, &all, &old); /* its threads take no signals, as no other */
     struct MHD_Daemon *daemon =
-        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
-                         on_request, s, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+        MHD_start_daemon(flags | (s->o.tls ? MHD_USE_TLS : 0), 0, NULL, NULL, on_request, s,
+                         MHD_OPTION_ARRAY, options, MHD_OPTION_END);
     (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
     return daemon;
 }

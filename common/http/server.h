@@ -53,6 +53,7 @@ struct http_server_options {
     bool (*handle)(void *ctx, struct http_exchange *x);
     /* bytes: of the answer's body. May be NULL. */
     void (*ended)(void *ctx, const struct http_exchange *x, size_t bytes, bool sent);
+    bool tls;         /* with the certificate of http/certificate.h, which is loaded */
     unsigned threads; /* >= 1 */
     unsigned max_connections;
     unsigned timeout_s; /* a connection that is silent for so long is closed */
