@@ -4,11 +4,11 @@
 
 enum { ONE, WORD, DELETE_ONE, DEEP, LIST, ROWS };
 static const struct route table[ROWS] = {
-    [ONE] = {"GET", "/dead/{jid}"},
-    [WORD] = {"GET", "/dead/word"},
-    [DELETE_ONE] = {"DELETE", "/dead/{jid}"},
-    [DEEP] = {"POST", "/dead/{jid}/requeue"},
-    [LIST] = {"GET", "/dead"},
+    [ONE] = {.method = "GET", .path = "/dead/{jid}"},
+    [WORD] = {.method = "GET", .path = "/dead/word"},
+    [DELETE_ONE] = {.method = "DELETE", .path = "/dead/{jid}"},
+    [DEEP] = {.method = "POST", .path = "/dead/{jid}/requeue"},
+    [LIST] = {.method = "GET", .path = "/dead"},
 };
 
 static const struct {
