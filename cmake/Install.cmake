@@ -49,7 +49,7 @@ set(scratch \"${CMAKE_BINARY_DIR}/units\")")
 install(SCRIPT cmake/InstallService.cmake)
 
 # What an operator wants at hand.
-install(DIRECTORY clients examples
+install(DIRECTORY deploy/prometheus deploy/grafana clients examples
     DESTINATION ${CMAKE_INSTALL_DATADIR}/sluice
     PATTERN CMakeLists.txt EXCLUDE PATTERN __pycache__ EXCLUDE)
 install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
