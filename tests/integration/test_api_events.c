@@ -309,6 +309,9 @@ START_TEST(bad_ids_are_refused)
     must_refuse(ask_with("GET", "/v1/jobs/j/events", "Last-Event-ID: 1234567890123\r\n", ""), 400,
                 "bad_parameter");
     must_refuse(get("/v1/jobs/j/events?after=-1"), 400, "bad_parameter");
+    must_refuse(get("/v1/jobs/j/events?limit=0"), 400, "bad_parameter");
+    must_refuse(ask_with("GET", "/v1/jobs/j/events?after=x", "Last-Event-ID: 1\r\n", ""), 400,
+                "bad_parameter");
 }
 END_TEST
 
