@@ -1,6 +1,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -256,6 +257,7 @@ int http_server_start(const struct http_server_options *o, struct http_server **
     if (!s)
         return err_set(err, -ENOMEM, "no memory for the HTTP server");
     s->o = *o;
+    s->listener = -1;
     s->page = (uintptr_t)sysconf(_SC_PAGESIZE);
     mutex_init(&s->mutex);
     cond_init(&s->idle);
@@ -282,9 +284,11 @@ void http_server_quiesce(struct http_server *s)
 {
     if (atomic_exchange(&s->quiet, true))
         return;
-    int fd = MHD_quiesce_daemon(s->daemon);
-    if (fd >= 0)
-        (void)close(fd); /* nothing was written */
+    s->listener = MHD_quiesce_daemon(s->daemon);
+    /* Whoever connects is refused from now on; but the library's threads may be using the number,
+     * so it must not become another's. */
+    if (s->listener >= 0)
+        (void)shutdown(s->listener, SHUT_RDWR); /* it was listening */
 }
 
 bool http_server_wait_idle(struct http_server *s, int64_t deadline_ns)
@@ -311,6 +315,8 @@ void http_server_stop(struct http_server *s)
     if (!s)
         return;
     MHD_stop_daemon(s->daemon);
+    if (s->listener >= 0)
+        (void)close(s->listener); /* nothing was written */
     free_server(s);
 }
 

@@ -15,6 +15,7 @@ struct http_server {
     struct http_server_options o;
     struct MHD_Daemon *daemon;
     bool loopback;
+    int listener;               /* once it listens no more; else -1 */
     uintptr_t page;             /* bytes of one */
     atomic_bool quiet;          /* no new requests */
     atomic_int_fast64_t bodies; /* bytes of bodies held now */
