@@ -115,7 +115,8 @@ int api_start(struct api *a, struct err *err)
     if (o.max_connections < SERVER_THREADS)
         o.threads = 1; /* each serves its share of them */
     raise_files(conf);
-    int rc = crew_start(&a->crew, conf->api_max_concurrent_ops + SPARE_THREADS, call_run, a);
+    struct crew_work work = {.run = call_run, .joins = call_joins, .ctx = a};
+    int rc = crew_start(&a->crew, conf->api_max_concurrent_ops + SPARE_THREADS, &work);
     if (rc != 0)
         return err_set(err, rc, "cannot start threads: %s", err_phrase(rc));
     rc = hub_start(a->store, a->pool, &a->hub);
@@ -168,6 +169,7 @@ void api_free(struct api *a)
                  log_int("requests", http_server_exchanges(a->http)));
     hub_stop(a->hub); /* nobody wakes a connection any more */
     http_server_stop(a->http);
+    crew_release(&a->crew);
     hub_free(a->hub);
     redis_pool_free(a->pool);
     sampler_release(&a->sampler);

@@ -130,6 +130,8 @@ bool judge_handle(void *ctx, struct http_exchange *x)
         call_answer(a, x);
         return true;
     }
-    crew_submit(&a->crew, x);
-    return false;
+    if (crew_submit(&a->crew, x))
+        return false;
+    http_fail(&x->res, HTTP_UNAVAILABLE, "stopping", "the process is stopping");
+    return true;
 }

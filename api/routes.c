@@ -8,7 +8,7 @@
 const struct route routes[] = {
     {"GET", "/livez", RIGHTS_NONE, .at_once = true, .answer = answer_livez},
     {"GET", "/readyz", RIGHTS_READ, .answer = answer_readyz},
-    {"POST", "/v1/jobs", RIGHTS_ALL, .takes_jobs = true, .answer = answer_enqueue},
+    {"POST", "/v1/jobs", RIGHTS_ALL, .takes_jobs = true, .answer_all = answer_enqueue},
     {"GET", "/v1/jobs/{jid}", RIGHTS_READ, .answer = answer_job},
     {"DELETE", "/v1/jobs/{jid}", RIGHTS_ALL, .answer = answer_cancel},
     {"GET", "/v1/jobs/{jid}/events", RIGHTS_READ, .answer = answer_events},

@@ -23,6 +23,8 @@ struct route {
     enum job_set set;   /* of the jobs that it is about, if it is about some in one */
     bool page;          /* opened by people: their browser may ask them for the token */
     void (*answer)(struct call *c);
+    /* In place of answer(): all that wait for a turn together (api/crew.h), each to be sent. */
+    void (*answer_all)(struct api *a, struct http_exchange *first);
 };
 
 extern const struct route routes[];
@@ -38,7 +40,7 @@ const struct route *route_find(const struct route *rows, size_t n, const char *m
 /* One file each. */
 void answer_livez(struct call *c);
 void answer_readyz(struct call *c);
-void answer_enqueue(struct call *c);
+void answer_enqueue(struct api *a, struct http_exchange *first);
 void answer_job(struct call *c);
 void answer_cancel(struct call *c);
 void answer_events(struct call *c);

@@ -112,29 +112,65 @@ static size_t add_run(struct command *cmd, const struct job_batch *b, size_t fir
     return end;
 }
 
+static void begin_call(struct script_call *call, const struct store *s, const struct enqueue *e)
+{
+    const struct job_batch *b = e->batch;
+    script_begin(call, &script_enqueue, 3);
+    command_add(&call->cmd, store_key(s, KEY_QUEUES));
+    command_add(&call->cmd, store_key(s, KEY_SCHEDULE));
+    store_add_key(&call->cmd, s, KEY_IDEMPOTENCY_PREFIX, e->key ? e->key : "");
+    command_add(&call->cmd, store_key(s, KEY_QUEUE_PREFIX));
+    command_add(&call->cmd, e->key ? e->record : (struct slice){"", 0});
+    command_int(&call->cmd, STORE_IDEMPOTENCY_SECONDS);
+    for (size_t i = 0; i < b->n;)
+        i = add_run(&call->cmd, b, i);
+}
+
+/* Takes the reply. */
+static void read_reply(struct enqueue *e, struct reply *reply)
+{
+    e->rc = reply_error(reply, &e->err);
+    if (e->rc == -ENOEXEC) /* it was to be repeated, and another's repetition lost the connection */
+        e->rc = err_set(&e->err, -EAGAIN, "the connection to Redis was lost before its turn");
+    if (e->rc != 0)
+        (void)err_prefix(&e->err, e->rc, "script %s", script_enqueue.name);
+    if (e->rc == 0 && reply_type(reply) == REPLY_STRING)
+        e->was = reply;
+    else
+        reply_free(reply);
+}
+
+void store_enqueue_all(const struct store *s, struct redis_conn *c, struct enqueue *const *e, int n)
+{
+    struct script_call calls[STORE_ENQUEUE_MAX] = {0};
+    const struct script_call *at[STORE_ENQUEUE_MAX] = {NULL};
+    struct reply *replies[STORE_ENQUEUE_MAX];
+    struct err err = {""};
+    for (int i = 0; i < n; i++) {
+        begin_call(&calls[i], s, e[i]);
+        at[i] = &calls[i];
+    }
+    int rc = script_run_all(c, at, n, replies, &err);
+    for (int i = 0; i < n; i++) {
+        e[i]->was = NULL;
+        if (replies[i]) {
+            read_reply(e[i], replies[i]);
+        } else {
+            e[i]->rc = err_set(&e[i]->err, rc, "%s", err.text);
+            if (rc == -EMSGSIZE) /* is the first one's; behind it nothing more was read */
+                rc = err_set(&err, -ENOTCONN, "the connection to Redis was closed");
+        }
+        script_call_release(&calls[i]);
+    }
+}
+
 int store_enqueue(const struct store *s, struct redis_conn *c, const struct job_batch *b,
                   const char *key, struct slice record, struct reply **ret_was, struct err *err)
 {
-    struct script_call call = {0};
-    struct reply *reply = NULL;
-    script_begin(&call, &script_enqueue, 3);
-    command_add(&call.cmd, store_key(s, KEY_QUEUES));
-    command_add(&call.cmd, store_key(s, KEY_SCHEDULE));
-    store_add_key(&call.cmd, s, KEY_IDEMPOTENCY_PREFIX, key ? key : "");
-    command_add(&call.cmd, store_key(s, KEY_QUEUE_PREFIX));
-    command_add(&call.cmd, key ? record : (struct slice){"", 0});
-    command_int(&call.cmd, STORE_IDEMPOTENCY_SECONDS);
-    for (size_t i = 0; i < b->n;)
-        i = add_run(&call.cmd, b, i);
-    int rc = script_run(c, &call, &reply, err);
-    script_call_release(&call);
-    if (rc != 0)
-        return rc;
-    if (reply_type(reply) == REPLY_STRING) {
-        *ret_was = reply;
-        return 0;
-    }
-    reply_free(reply);
-    *ret_was = NULL;
+    struct enqueue one = {.batch = b, .key = key, .record = record}, *all = &one;
+    store_enqueue_all(s, c, &all, 1);
+    if (one.rc != 0)
+        return err_set(err, one.rc, "%s", one.err.text);
+    *ret_was = one.was;
     return 0;
 }

@@ -1,5 +1,6 @@
 /*
- * A batch of jobs that is enqueued whole or not at all, in one round trip (lua/enqueue.lua).
+ * A batch of jobs that is enqueued whole or not at all (lua/enqueue.lua), and several batches in
+ * one round trip.
  *
  * Each job is checked by the parser that workers use and completed (jid, queue, times) as it is
  * added, so the batch holds the bytes that will lie in Redis. A due time in the future puts a job
@@ -50,5 +51,24 @@ void job_batch_release(struct job_batch *b);
 int store_enqueue(const struct store *s, struct redis_conn *c, const struct job_batch *b,
                   const char *key, struct slice record, struct reply **ret_was,
                   struct err *err) warn_unused_result;
+
+/* One of several: what is asked for, as above, and what came of it. */
+struct enqueue {
+    const struct job_batch *batch;
+    const char *key;
+    struct slice record;
+
+    int rc;
+    struct err err;
+    struct reply *was; /* NULL unless rc is 0 */
+};
+
+enum { STORE_ENQUEUE_MAX = 64 }; /* batches at once */
+
+/* The same for n batches, 1..STORE_ENQUEUE_MAX, in one write. Each is its own: it is enqueued or
+ * fails as if it were alone, in the order of the array; -ENOTCONN is for those without an answer,
+ * and -EAGAIN may also be for one whose turn had not come when the connection was lost. */
+void store_enqueue_all(const struct store *s, struct redis_conn *c, struct enqueue *const *e,
+                       int n);
 
 #endif
