@@ -12,6 +12,7 @@ All follows from the seed and the number of requests, as far as a busy system ca
 import argparse
 import os
 import random
+import re
 import select
 import signal
 import sys
@@ -29,6 +30,9 @@ from values import ODD_NUMBERS, Values, quote
 from world import MAX_BODY, World
 
 TEND_EVERY = 150  # requests
+AGE_S = 1.5  # what the API knows without asking Redis is not older
+# Members of answers that are parameters by another name.
+ALSO = {"name": "queue", "next": "after"}
 
 
 class Failure(Exception):
@@ -43,6 +47,9 @@ class Fuzz:
         self.values = Values(seed, self.document, world.known)
         self.asker = Asker(self.document, self.values)
         self.jobs = next(o for o in self.document.operations if str(o) == "POST /v1/jobs")
+        for operation in self.document.operations:
+            for parameter in operation.parameters:
+                world.known.setdefault(parameter["name"], set())
         self.asked = 0
         judge.prove(self.document, next(o for o in self.document.operations if str(o) == "GET /v1/stats"))
 
@@ -52,8 +59,11 @@ class Fuzz:
         complaint = self.judge.complaint(asked.request, asked.operation, answer, asked.allowed, asked.stranger)
         if complaint:
             raise Failure(f"{complaint}\n  asked:  {asked.request}\n  answer: {answer}")
-        if asked.operation and answer.status == 200 and answer.kind() == JSON and asked.request.method != "HEAD":
-            self.learn(judge.strict(answer.body))
+        if asked.operation and answer.status == 200 and asked.request.method != "HEAD":
+            if answer.kind() == JSON:
+                self.learn(judge.strict(answer.body))
+            elif answer.kind() == "text/html":
+                self.learn_links(answer.body.decode())
 
     def learn(self, value):
         """Names that answers give are asked for."""
@@ -62,11 +72,19 @@ class Fuzz:
                 self.learn(element)
         elif isinstance(value, dict):
             for name, member in value.items():
-                if name in self.world.known and isinstance(member, str) and len(self.world.known[name]) < 60:
-                    if name != "identity":  # of many that are odd, the one that listens would be lost
-                        self.world.known[name].add(member)
-                else:
+                known = self.world.known.get(ALSO.get(name, name))
+                if known is None or not isinstance(member, str):
                     self.learn(member)
+                elif name != "identity" and len(known) < 60:  # of many odd ones, the one that listens would be lost
+                    known.add(member)
+
+    def learn_links(self, page):
+        """What a page refers to, where that is a path with a parameter."""
+        for operation in self.document.operations:
+            for parameter in operation.named("path"):
+                before = operation.path.split("{")[0].lstrip("/")
+                for found in re.findall(r"""["'/]""" + re.escape(before) + r"""([^"'/?#]+)["'?#]""", page):
+                    self.world.known[parameter["name"]].add(found)
 
     def send(self, asked):
         self.asked += 1
@@ -79,7 +97,7 @@ class Fuzz:
 
     def choices(self, operation):
         """Values of path parameters: each that exists, and one that does not."""
-        names = [p["name"] for p in operation.named("path")]
+        names = [p["name"] for p in operation.parameters if p.get("required") and p["in"] != "header"]
         pool = sorted(set().union(*(self.world.known.get(n, ()) for n in names))) if names else []
         for value in pool[:60] + ["nobody"]:
             yield {name: value for name in names} or {"-": ""}
@@ -96,8 +114,6 @@ class Fuzz:
             if is_open:
                 asked.stranger = False
                 asked.operation = asked.operation if asked.request.method in ("GET", "HEAD") else None
-            elif asked.operation is None:
-                asked.operation = None
             self.send(asked)
         for asked in strangers.hidden(self.document, self.asker, self.known):
             self.send(asked)
@@ -111,21 +127,23 @@ class Fuzz:
         for operation in self.document.operations:
             self.world.tend()
             for chosen in list(self.choices(operation)):
-                self.send(self.asker.plainest(operation, chosen))
+                answer = self.send(self.asker.plainest(operation, chosen))
                 if operation.method == "GET":
                     asked = self.asker.plainest(operation, chosen)
                     asked.request.method = "HEAD"
                     self.send(asked)
-            for parameter in operation.named("path"):
+                if answer.header("ETag"):
+                    self.send(self.asker.plainest(operation, chosen, [("If-None-Match", answer.header("ETag"))]))
+            for _ in operation.named("path"):
                 for text in ("%00", "%", "%zz", "%ff", "%c0%af", "a%2fb", quote("\x7f"), quote("x" * 3000)):
-                    chosen = {p["name"]: "nobody" for p in operation.named("path")}
-                    asked = self.asker.plainest(operation, chosen)
+                    asked = self.asker.plainest(operation, {p["name"]: "nobody" for p in operation.parameters})
                     asked.request.target = asked.request.target.replace("nobody", text)
                     self.send(asked)
             for parameter in operation.named("query"):
                 for text in ODD_NUMBERS:
                     asked = self.asker.plainest(operation, self.known(operation))
-                    asked.request.target += f"?{parameter['name']}={quote(text)}"
+                    sign = "&" if "?" in asked.request.target else "?"
+                    asked.request.target += f"{sign}{parameter['name']}={quote(text)}"
                     self.send(asked)
             if operation.bodies:
                 self.ask_bodies(operation)
@@ -136,17 +154,18 @@ class Fuzz:
 
     def ask_bodies(self, operation):
         def post(body, kind=JSON, *headers):
-            return self.send(Asked(wire.Request(operation.method, operation.path, [ALL, ("Content-Type", kind), *headers],
-                                                body), operation))
+            target, _ = self.asker.target(operation, self.known(operation))
+            request = wire.Request(operation.method, target, [ALL, ("Content-Type", kind), *headers], body)
+            return self.send(Asked(request, operation))
+
+        for body in (b"{", b"{}", b" " * (MAX_BODY + 1)):
+            post(body)
+        post(b"{}", "text/plain")
         if operation is not self.jobs:
             return
         job = b'{"class":"x","args":[],"queue":"%s"}'
         post(job % b"plain")
         post(job % b"wrongqueue")
-        post(b"{")
-        post(b"{}")
-        post(job % b"plain", "text/plain")
-        post(b" " * (MAX_BODY + 1))
         post(b"[" + b",".join([b"0"] * 10001) + b"]")
         for body in (job % b"once", job % b"once", job % b"another"):
             post(body, JSON, ("Idempotency-Key", "key"))
@@ -195,9 +214,21 @@ class Fuzz:
         self.world.stop("worker")
         self.world.make_all_wrong()
         for operation in self.document.operations:
-            for chosen in list(self.choices(operation))[:20] + [{"queue": "fresh", "jid": "fresh", "identity": "fresh"}]:
+            fresh = {p["name"]: "fresh" for p in operation.parameters}
+            for chosen in list(self.choices(operation))[:20] + [fresh]:
                 self.send(self.asker.plainest(operation, chosen))
         self.world.empty()
+
+    def ask_without_tokens(self):
+        """Where none is set, and as a host that the API may not be known by."""
+        self.world.stop_api()
+        self.world.start_api("open.yaml")
+        self.world.tend()
+        for host in ("127.0.0.1", "localhost:1", "example.com", "[::1]", "a b", ""):
+            for operation in self.document.operations:
+                asked = self.asker.plainest(operation, self.known(operation), [("Host", host)])
+                asked.request.headers.remove(ALL)
+                self.send(asked)
 
     def ask_without_redis(self):
         self.world.stop_api()
@@ -205,8 +236,13 @@ class Fuzz:
         self.world.stop("redis", signal.SIGKILL)
         self.judge.redis_away = True
         for operation in self.document.operations:
-            asked = self.asker.plainest(operation, self.known(operation), [("Connection", "close")])
-            self.send(asked)
+            chosen = {p["name"]: "nobody" for p in operation.parameters} or {"-": ""}
+            end = time.monotonic() + AGE_S
+            while self.send(self.asker.plainest(operation, chosen)).status != 503:
+                owed = 503 in operation.answers and not unmet.reason(operation.method, operation.path, 503)
+                if not owed or time.monotonic() > end:
+                    break
+                time.sleep(0.05)
         self.judge.redis_away = False
         self.world.start_redis()
         deadline = time.monotonic() + 60
@@ -218,26 +254,16 @@ class Fuzz:
 
     def account(self):
         """Which documented statuses were met; those that were not need a reason."""
-        missing, total = [], 0
-        for operation in self.document.operations:
-            for status in sorted(operation.answers):
-                total += 1
-                key = (operation.method, operation.path, status)
-                if key not in self.judge.met and not unmet.reason(*key):
-                    missing.append(f"{operation} {status}")
-                if key in self.judge.met and unmet.reason(*key):
-                    missing.append(f"{operation} {status} (has been met: unmet.py must not name it)")
-        print(f"{self.asked} requests; of {total} documented answers of {len(self.document.operations)} operations "
-              f"{len([1 for k in self.judge.met if k[2] in dict_of(self.document, k)])} were met")
+        owed = {(o.method, o.path, status) for o in self.document.operations for status in o.answers}
+        met = owed & set(self.judge.met)
+        print(f"{self.asked} requests; of {len(owed)} documented answers of {len(self.document.operations)} operations "
+              f"{len(met)} were met")
+        missing = sorted(key for key in owed - met if not unmet.reason(*key))
         if missing:
-            raise Failure("not met, and unmet.py has no reason: " + ", ".join(missing))
-
-
-def dict_of(document, key):
-    for operation in document.operations:
-        if (operation.method, operation.path) == key[:2]:
-            return operation.answers
-    return {}
+            raise Failure(f"not met, and unmet.py has no reason: {missing}")
+        surplus = sorted(key for key in met if unmet.reason(*key))
+        if surplus:
+            raise Failure(f"met, although unmet.py says why it cannot be: {surplus}")
 
 
 def main():
@@ -253,11 +279,18 @@ def main():
     world = World(os.path.abspath(given.build))
     try:
         fuzz = Fuzz(world, seed)
-        for phase in (fuzz.ask_as_stranger, fuzz.ask_each, lambda: fuzz.ask_at_random(given.requests, given.seconds),
-                      fuzz.ask_of_wrong_types, fuzz.ask_without_redis):
+        phases = {
+            "strangers": fuzz.ask_as_stranger,
+            "each operation": fuzz.ask_each,
+            "at random": lambda: fuzz.ask_at_random(given.requests, given.seconds),
+            "keys of wrong types": fuzz.ask_of_wrong_types,
+            "without tokens": fuzz.ask_without_tokens,
+            "without Redis": fuzz.ask_without_redis,
+        }
+        for name, phase in phases.items():
             began, before = time.monotonic(), fuzz.asked
             phase()
-            print(f"{getattr(phase, '__name__', ''):20} {fuzz.asked - before:6} requests {time.monotonic() - began:6.1f} s",
+            print(f"{name:20} {fuzz.asked - before:6} requests {time.monotonic() - began:6.1f} s",
                   flush=True)
         fuzz.account()
         world.stop_api()

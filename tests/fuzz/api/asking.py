@@ -56,10 +56,15 @@ class Asker:
             verdict = worst(verdict, allowed)
         query = []
         for parameter in operation.named("query"):
-            if not chosen and self.values.chance(60):
+            needed = parameter.get("required", False)
+            if chosen and needed:
+                query.append(f"{parameter['name']}={quote(chosen.get(parameter['name'], 'nobody'))}")
+            elif not chosen and self.values.chance(90 if needed else 60):
                 text, allowed = self.values.parameter(parameter)
                 query.append(f"{parameter['name']}={quote(text) if '%' not in text else text}")
                 verdict = worst(verdict, allowed)
+            elif needed:
+                verdict = False
         if not chosen and self.values.chance(5):
             query.append(self.values.dice.choice(["x=1", "&&", "=", "%00=1", "limit", "a=b=c"]))
             verdict = worst(verdict, None)

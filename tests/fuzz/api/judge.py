@@ -38,6 +38,8 @@ class Judge:
             return self._refusal(request, operation, answer, allowed, stranger)
         if status == 204 and request.method == "OPTIONS":
             return None if answer.header("Allow") and not answer.body else "OPTIONS without Allow"
+        if status == 304:
+            return self._unchanged(request, operation, answer, stranger)
         if not 200 <= status < 300:
             return f"{status} is no answer of this API"
         if not operation:
@@ -66,6 +68,14 @@ class Judge:
         if request.method == "HEAD":
             return None
         return self._json(self.error, answer) or self._words(answer)
+
+    @staticmethod
+    def _unchanged(request, operation, answer, stranger):
+        if not operation or 304 not in operation.answers:
+            return "304 is not documented"
+        if stranger or not request.header("If-None-Match") or answer.body:
+            return "304 to who should not get it"
+        return None
 
     @staticmethod
     def _words(answer):

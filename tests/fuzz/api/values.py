@@ -138,26 +138,36 @@ class Values:
 
     def parameter(self, parameter):
         schema = self.document.resolve(parameter.get("schema", {}))
-        if schema.get("type") == "integer":
-            low, high = schema.get("minimum", 0), schema.get("maximum", 2**31)
-            if self.chance(50):
-                return str(self.dice.choice([low, high, min(low + 1, high), self.dice.randint(low, high)])), True
-            text = self.dice.choice(ODD_NUMBERS + [str(low - 1), str(high + 1)])
-            return text, self.integer_allowed(text, low, high)
+        if schema.get("type") in ("integer", "number"):
+            return self.numeric(schema)
         known = sorted(self.known.get(parameter["name"], []))
         if known and self.chance(60):
-            return self.dice.choice(known), None
+            text = self.dice.choice(known)
+        elif self.chance(50):
+            text = str(self.sample(schema))
+        else:
+            text = self.dice.choice(ODD_TEXTS)
+        if parameter["in"] != "query" or not text.isascii() or not text.isprintable() or "%" in text:
+            return text, None
+        if "pattern" in schema and self.document.complaint(schema, text) is None:
+            return text, None  # a pattern says how it looks, and not which of those there are
+        return text, self.document.complaint(schema, text) is None
+
+    def numeric(self, schema):
+        low, high = schema.get("minimum", 0), schema.get("maximum", 2**31)
         if self.chance(50):
-            text = self.sample(schema)
-            return (text, None) if isinstance(text, str) else (str(text), None)
-        return self.dice.choice(ODD_TEXTS), None
+            return str(self.dice.choice([low, high, min(low + 1, high), self.dice.randint(low, high)])), True
+        text = self.dice.choice(ODD_NUMBERS + [str(low - 1), str(high + 1)])
+        return text, self.numeric_allowed(text, schema["type"], low, high)
 
     @staticmethod
-    def integer_allowed(text, low, high):
+    def numeric_allowed(text, kind, low, high):
         if text.isascii() and text.isdigit():
             if text != str(int(text)):
                 return None  # zeros in front
             return low <= int(text) <= high
+        if kind == "number" and text[-1:].isdigit():
+            return None  # there are many ways to write one
         return None if "%" in text or text in ("-0", "") else False
 
 

@@ -15,8 +15,9 @@ import wire
 HANG_S = 60
 TOKEN, READ_TOKEN = "token-of-all", "token-of-readers"
 MAX_BODY = 65536
+TOKENS = f"token: {TOKEN}, read_token: {READ_TOKEN}, "
 SETTINGS = f"""
-api: {{token: {TOKEN}, read_token: {READ_TOKEN}, max_wait: 30, max_body: {MAX_BODY}, stop_timeout: 0.5}}
+api: {{%smax_wait: 30, max_body: {MAX_BODY}, stop_timeout: 0.5}}
 worker: {{threads: 4, queues: [work], shutdown_timeout: 1, max_payload: {MAX_BODY}}}
 metrics: {{listen: "off"}}
 handlers:
@@ -102,9 +103,10 @@ class World:
         self.children = {}
         self.redis = None
         self.gate = os.path.join(self.folder, "gate")
-        with open(os.path.join(self.folder, "settings.yaml"), "w") as f:
-            plugin = os.path.join(build, "tests/testplugin.so")
-            f.write(SETTINGS + f'  - {{class: test, plugin: "{plugin}"}}\n')
+        plugin = os.path.join(build, "tests/testplugin.so")
+        for name, tokens in (("settings.yaml", TOKENS), ("open.yaml", "")):
+            with open(os.path.join(self.folder, name), "w") as f:
+                f.write(SETTINGS % tokens + f'  - {{class: test, plugin: "{plugin}"}}\n')
         self.port = free_port()
         self.start_redis()
         self.start_api()
@@ -158,9 +160,9 @@ class World:
                 return False
         wait_until(answers, "Redis answers")
 
-    def start_api(self, **more):
+    def start_api(self, settings="settings.yaml", **more):
         before = self.log("api").count("serving the API") if "api" in self.children else 0
-        self.start("api", os.path.join(self.build, "bin/sluice-api"), "--config", "settings.yaml", "--listen",
+        self.start("api", os.path.join(self.build, "bin/sluice-api"), "--config", settings, "--listen",
                    f"127.0.0.1:{self.port}", **more)
         wait_until(lambda: not self.alive("api") or self.log("api").count("serving the API") > before, "the API serves")
         if not self.alive("api"):
@@ -204,18 +206,20 @@ class World:
             wait_until(lambda: self.state("done") == b"completed", "a job is done")
             wait_until(lambda: self.state("failing") == b"retrying", "a job fails")
             wait_until(lambda: self.state("dying") == b"dead", "a job dies")
-            self.put_oddities()
             self.once = True
         if not self.holds():
             self.held += 1  # workers remember who was cancelled
             self.known["jid"].add(self.held_jid())
             do("LPUSH", "queue:work", job(self.held_jid(), track=True, args=[{"emit": 3, "gate": self.gate}]))
             wait_until(self.holds, "a job runs")
+        self.put_oddities()
         for name in ("dead1", "dead2", "dead3"):
             do("ZADD", "dead", 1.5e9, job(name, queue="waiting", error_message="e", failed_at=1.5e9))
         do("ZADD", "dead", 1.5e9, job("wrongqueue", queue="wrongqueue"))
         do("ZADD", "retry", 4e9, job("retry1", queue="waiting", retry_count=1))
         do("ZADD", "schedule", 4e9, job("due", queue="waiting"))
+        for key in ("retry", "schedule"):
+            do("ZADD", key, 4e9, job("wrongqueue", queue="wrongqueue", at=4e9))
         do("SADD", "queues", "waiting", "wrongqueue", "wrongkey")
         do("LREM", "queue:waiting", 0, job("waiting", queue="waiting"))
         do("LPUSH", "queue:waiting", job("waiting", queue="waiting"))
@@ -235,6 +239,7 @@ class World:
 
     def put_oddities(self):
         do = self.redis.do
+        do("DEL", "queue:odd", "sluice:stream:odd", *(b"queue:" + name for name in ODD_NAMES))
         for at, odd in enumerate(ODD_JOBS):
             do("LPUSH", "queue:odd", odd)
             for key, score in (("dead", 1.4e9 - at), ("retry", 5e9 + at), ("schedule", 5e9 + at)):
