@@ -34,8 +34,7 @@ void call_answer(struct api *a, struct http_exchange *x)
     const struct route *route = x->mark;
     if (read_param(&c, route))
         route->answer(&c);
-    if (c.redis)
-        redis_pool_give(a->pool, c.redis);
+    call_leave(&c);
 }
 
 void call_run(void *ctx, struct http_exchange *x)
@@ -47,6 +46,13 @@ void call_run(void *ctx, struct http_exchange *x)
 int call_gate(struct call *c, struct err *err)
 {
     return c->redis ? 0 : redis_pool_take(c->api->pool, call_deadline_ns(c), &c->redis, err);
+}
+
+void call_leave(struct call *c)
+{
+    if (c->redis)
+        redis_pool_give(c->api->pool, c->redis);
+    c->redis = NULL;
 }
 
 bool call_redis(struct call *c)

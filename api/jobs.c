@@ -2,21 +2,17 @@
 #include <strings.h>
 
 #include "api/jobs_body.h"
+#include "api/once.h"
 #include "api/parts.h"
 #include "api/routes.h"
+#include "base/clock.h"
 #include "base/json.h"
-#include "http/digest.h"
 #include "store/inspect_json.h"
 
 /* ---- enqueueing ---- */
 
-/*
- * An idempotency key, and what is kept of the request under it: the digest of its body and how it
- * was read, and behind that the answer. A request under the same key with the same beginning gets
- * that answer, one with another is refused.
- */
-enum { KEY_MAX = 255, MARK_BYTES = HTTP_DIGEST_HEX + 1 };
-
+/* An idempotency key, and what is kept of the request under it (api/once.h). A request under the
+ * same key with the same mark gets that answer, one with another is refused. */
 struct once {
     const char *key; /* NULL: none */
     struct buf record;
@@ -28,7 +24,7 @@ static bool key_ok(const char *key)
     for (size_t i = 0; i < n; i++)
         if (key[i] < 0x21 || key[i] > 0x7e)
             return false;
-    return n >= 1 && n <= KEY_MAX;
+    return n >= 1 && n <= ONCE_KEY_MAX;
 }
 
 static bool read_key(struct call *c, struct once *once, bool lines)
@@ -66,10 +62,9 @@ static void put_answer(struct buf *out, const struct job_batch *b, bool single)
 }
 
 /* The answer to a request that was made before. */
-static void answer_again(struct call *c, const struct once *once, const struct reply *was)
+static void answer_again(struct call *c, const struct once *once, struct slice was)
 {
-    struct slice text = reply_str(was), mark = {once->record.p, MARK_BYTES};
-    if (text.n < MARK_BYTES || !slice_eq((struct slice){text.p, MARK_BYTES}, mark)) {
+    if (!once_same(was, buf_slice(&once->record))) {
         http_fail_at(c->res, HTTP_UNPROCESSABLE, "idempotency_key_reused",
                      "this Idempotency-Key was used within a day for another body",
                      "Idempotency-Key", -1);
@@ -77,7 +72,15 @@ static void answer_again(struct call *c, const struct once *once, const struct r
     }
     c->res->status = HTTP_ACCEPTED;
     http_set_header(c->res, "Idempotent-Replayed", "true");
-    buf_put(&c->res->body, (struct slice){text.p + MARK_BYTES, text.n - MARK_BYTES});
+    buf_put(&c->res->body, once_answer(was));
+}
+
+/* The answer to one that is enqueued, or will be. */
+static void accept(struct call *c, const struct once *once)
+{
+    struct slice answer = buf_slice(&once->record);
+    c->res->status = HTTP_ACCEPTED;
+    buf_put(&c->res->body, once->key ? once_answer(answer) : answer);
 }
 
 /* A connection that breaks leaves open what has become of the jobs, and only a key makes it safe to
@@ -94,39 +97,132 @@ static void fail_enqueue(struct call *c, const struct once *once, int rc, struct
                   "Idempotency-Key makes it safe to send them again)");
 }
 
-static void enqueue(struct call *c, struct once *once, const struct job_batch *b, bool single)
+/* Into the spool. `sent`: under which turn Redis may have got it already, or NULL. */
+static void spool_jobs(struct call *c, const struct once *once, const struct job_batch *b,
+                       const struct spool_turn *sent, const struct err *why)
 {
+    struct err err = {""}, text;
+    struct buf was = {0};
+    struct spool_request r = {.batch = b,
+                              .key = once->key,
+                              .kept = buf_slice(&once->record),
+                              .sent = sent,
+                              .why = why->text,
+                              .deadline_ns =
+                                  clock_deadline_ms((int64_t)(c->api->conf->api_max_wait * 1000))};
+    call_leave(c);
+    int rc = spool_add(c->api->spool, &r, &was, &err);
+    if (rc == 0 && was.n > 0) {
+        answer_again(c, once, buf_slice(&was));
+    } else if (rc == 0) {
+        accept(c, once);
+        http_set_header(c->res, "Sluice-Spooled", "true");
+    } else if (sent) {
+        (void)err_set(&text, 0, "%s (and the spool: %s)", why->text, err.text);
+        fail_enqueue(c, once, -ENOTCONN, &text);
+    } else {
+        (void)err_prefix(&err, rc, "the spool");
+        http_fail(c->res, HTTP_UNAVAILABLE, rc == -ENOSPC ? "spool_full" : "spool_failed",
+                  err.text);
+        http_set_header(c->res, "Retry-After", "1");
+    }
+    buf_release(&was);
+}
+
+/* Whether Redis, as the replay goes on, knows the key of a request that goes into the spool: what
+ * was enqueued under it may have left the spool already. Then it is answered. */
+static bool known_to_redis(struct call *c, const struct once *once)
+{
+    struct reply *was = NULL;
+    struct err err = {""};
+    if (!once->key || !spool_is_replaying(c->api->spool) || call_gate(c, &err) != 0 ||
+        store_enqueued_before(c->api->store, c->redis, once->key, &was, &err) != 0)
+        return false;
+    bool known = was != NULL;
+    if (known)
+        answer_again(c, once, reply_str(was));
+    reply_free(was);
+    return known;
+}
+
+/* What came of sending under this turn; NULL: it did not come to that. */
+static void conclude(struct call *c, const struct once *once, const struct job_batch *b,
+                     const struct spool_turn *turn, const struct reply *was, int rc,
+                     struct err *err)
+{
+    bool may_be_there = rc == -ENOTCONN && turn;
+    if (rc == 0 && !was) {
+        atomic_fetch_add(&c->api->enqueued, b->n);
+        accept(c, once);
+    } else if (rc == 0 && reply_type(was) == REPLY_STRING) {
+        answer_again(c, once, reply_str(was));
+    } else if (rc == 0) {
+        call_fail(c, -EPROTO, &(struct err){"the number it was sent under was not new"});
+    } else if (spool_takes(c->api->spool, rc) && (!may_be_there || once->key || *turn->name)) {
+        spool_jobs(c, once, b, may_be_there ? turn : NULL, err);
+    } else if (turn) {
+        fail_enqueue(c, once, rc, err);
+    } else {
+        call_fail(c, rc, err);
+    }
+}
+
+/* To Redis, and from there into the spool when it is away. */
+static void send_jobs(struct call *c, const struct once *once, struct job_batch *b)
+{
+    struct spool_turn turn = {.name = ""};
     struct err err = {""};
     struct reply *was = NULL;
-    put_answer(&once->record, b, single);
-    int rc = buf_error(&once->record);
-    if (rc == 0 && !call_redis(c))
-        return;
-    if (rc == 0)
-        rc = store_enqueue(c->api->store, c->redis, b, once->key, buf_slice(&once->record), &was,
-                           &err);
+    int rc = call_gate(c, &err);
     if (rc != 0) {
-        fail_enqueue(c, once, rc, &err);
-    } else if (was) {
-        answer_again(c, once, was);
-    } else {
-        size_t mark = once->key ? MARK_BYTES : 0;
-        atomic_fetch_add(&c->api->enqueued, b->n);
-        c->res->status = HTTP_ACCEPTED;
-        buf_append(&c->res->body, once->record.p + mark, once->record.n - mark);
+        conclude(c, once, b, NULL, NULL, rc, &err);
+        return;
     }
+    if (c->api->spool)
+        b->guard = spool_turn_take(c->api->spool, &turn);
+    rc = store_enqueue(c->api->store, c->redis, b, once->key, buf_slice(&once->record), &was, &err);
+    conclude(c, once, b, &turn, was, rc, &err);
+    if (c->api->spool)
+        spool_turn_give(c->api->spool, &turn);
     reply_free(was);
+}
+
+/* The time of its jobs. With a spool, Redis need not say it: then *spooled gets why. */
+static bool read_time(struct call *c, double *ret, struct err *spooled)
+{
+    struct err err = {""};
+    int rc = *spooled->text ? 0 : redis_clock_now(c, ret, &err);
+    if (rc != 0 && !spool_takes(c->api->spool, rc)) {
+        call_fail(c, rc, &err);
+        return false;
+    }
+    if (rc != 0)
+        *spooled = err;
+    if (*spooled->text)
+        *ret = redis_clock_guess(&c->api->clock);
+    return true;
 }
 
 void answer_enqueue(struct call *c)
 {
     struct job_batch batch = {.max_payload = c->api->conf->max_payload};
     struct once once = {0};
+    struct err spooled = {""}; /* why it does not go to Redis */
     const char *type = http_header(c->x, "Content-Type");
     bool lines = strncasecmp(type, CALL_NDJSON, sizeof CALL_NDJSON - 1) == 0, single;
-    if (read_key(c, &once, lines) && redis_clock_now(c, &batch.now) &&
-        jobs_body_read(c->x->req.body, lines, &batch, &single, c->res))
-        enqueue(c, &once, &batch, single);
+    if (spool_in_use(c->api->spool, call_deadline_ns(c)))
+        (void)err_set(&spooled, 0, "others wait in the spool");
+    if (read_key(c, &once, lines) && read_time(c, &batch.now, &spooled) &&
+        jobs_body_read(c->x->req.body, lines, &batch, &single, c->res)) {
+        put_answer(&once.record, &batch, single);
+        int rc = buf_error(&once.record);
+        if (rc != 0)
+            call_fail(c, rc, &(struct err){""});
+        else if (!*spooled.text)
+            send_jobs(c, &once, &batch);
+        else if (!known_to_redis(c, &once))
+            spool_jobs(c, &once, &batch, NULL, &spooled);
+    }
     buf_release(&once.record);
     job_batch_release(&batch);
 }

@@ -13,6 +13,7 @@
 #include "api/crew.h"
 #include "api/hub.h"
 #include "api/snapshot.h"
+#include "api/spool.h"
 #include "http/server.h"
 #include "redis/pool.h"
 #include "store/store.h"
@@ -26,6 +27,7 @@ struct api {
     struct redis_clock clock;
     struct snapshots snapshots;
     struct traffic traffic;
+    struct spool *spool;      /* NULL without one, and until it is opened */
     struct hub *hub;          /* NULL until it is started */
     struct http_server *http; /* NULL until it is started */
     atomic_bool stopping;
