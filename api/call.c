@@ -34,7 +34,7 @@ void call_answer(struct api *a, struct http_exchange *x)
     const struct route *route = x->mark;
     if (read_param(&c, route))
         route->answer(&c);
-    call_leave(&c);
+    call_give(&c);
 }
 
 void call_run(void *ctx, struct http_exchange *x)
@@ -48,7 +48,7 @@ int call_gate(struct call *c, struct err *err)
     return c->redis ? 0 : redis_pool_take(c->api->pool, call_deadline_ns(c), &c->redis, err);
 }
 
-void call_leave(struct call *c)
+void call_give(struct call *c)
 {
     if (c->redis)
         redis_pool_give(c->api->pool, c->redis);

@@ -37,9 +37,9 @@ void call_run(void *ctx, struct http_exchange *x);
 int call_gate(struct call *c, struct err *err) warn_unused_result;
 /* The same; false when the answer is that it could not be passed. */
 bool call_redis(struct call *c) warn_unused_result;
-/* Gives permit and connection back before the route returns, as it is going to wait for something
- * else. */
-void call_leave(struct call *c);
+
+/* Gives back the permit and the connection, when it has them. */
+void call_give(struct call *c);
 
 /* Until when it may wait, monotonic. */
 int64_t call_deadline_ns(const struct call *c);

@@ -130,7 +130,7 @@ bool spool_is_replaying(struct spool *s)
     return replaying;
 }
 
-struct batch_guard spool_turn_take(struct spool *s, struct spool_turn *ret)
+struct enqueue_guard spool_turn_take(struct spool *s, struct spool_turn *ret)
 {
     unsigned slot = SPOOL_NO_SLOT;
     mutex_lock(&s->mutex);
@@ -144,9 +144,9 @@ struct batch_guard spool_turn_take(struct spool *s, struct spool_turn *ret)
     mutex_unlock(&s->mutex);
     *ret = (struct spool_turn){.slot = slot, .number = number};
     if (slot == SPOOL_NO_SLOT)
-        return (struct batch_guard){.name = NULL};
+        return (struct enqueue_guard){.name = NULL};
     (void)snprintf(ret->name, sizeof ret->name, "%s:%u", s->run, slot); /* fits */
-    return (struct batch_guard){.name = ret->name, .number = number};
+    return (struct enqueue_guard){.name = ret->name, .number = number};
 }
 
 void spool_turn_give(struct spool *s, const struct spool_turn *turn)

@@ -97,7 +97,7 @@ struct spool_turn {
     int64_t number;
     char name[48]; /* the guard's; "": no slot is free, so it goes without one */
 };
-struct batch_guard spool_turn_take(struct spool *s, struct spool_turn *ret);
+struct enqueue_guard spool_turn_take(struct spool *s, struct spool_turn *ret);
 /* When it is known what came of it, or it has been added. */
 void spool_turn_give(struct spool *s, const struct spool_turn *turn);
 
@@ -107,15 +107,17 @@ struct spool_request {
     struct slice kept;             /* api/once.h */
     const struct spool_turn *sent; /* NULL: Redis has certainly not got it */
     const char *why;               /* what is the matter, for the log */
-    int64_t deadline_ns;           /* until when it may wait for its turn at the disk */
+
+    int rc;
+    struct err err;
+    struct buf was; /* what is kept of an earlier one under its key; empty when it was added */
 };
 
-/* 0 when it is on disk, or when there was one under its key: then ret_was has what was kept of
- * that. -ENOSPC when the spool or the disk is full, -ETIMEDOUT, -ESTALE when the one under its key
- * leaves the spool right now, or the file's error. Nothing will be enqueued then (but see above).
- */
-int spool_add(struct spool *s, const struct spool_request *r, struct buf *ret_was,
-              struct err *err) warn_unused_result;
+/* Adds them all, in their order, each with its own rc: 0 when it is on disk, or when there was one
+ * under its key; -ENOSPC when the spool or the disk is full, -ETIMEDOUT when the disk had no time
+ * for it before the deadline, -ESTALE when the one under its key leaves the spool right now, or the
+ * file's error. Nothing will be enqueued then (but see above). */
+void spool_add(struct spool *s, struct spool_request *const *all, int n, int64_t deadline_ns);
 
 /* ---- for people ---- */
 

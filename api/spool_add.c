@@ -65,7 +65,7 @@ static int write_group(struct spool *s, const struct adding *group, int64_t *ret
         return rc;
     at = s->tail.end;
     for (const struct adding *a = group; a && rc == 0; a = a->next) {
-        rc = spool_segment_write(s->fd, at, a->frame);
+        rc = spool_segment_write(s->fd, at, buf_slice(&a->frame));
         at += (int64_t)a->frame.n;
     }
     if (rc != 0) {
@@ -120,13 +120,19 @@ static void count_locked(struct spool *s, struct adding *group, int64_t begin)
     newest->end = begin;
 }
 
+static void settle(struct adding *a, int rc, const char *text)
+{
+    a->request->rc = err_set(&a->request->err, rc, "the spool: %s", text);
+    a->state = ADDING_DONE;
+}
+
 /* Writes all that wait; the mutex is released meanwhile. */
 static void take_turn_locked(struct spool *s)
 {
     struct adding *group = reverse(s->waiting), *next;
     struct err err = {""}, why = {""};
-    (void)err_set(&why, 0, "%s", group->request->why); /* its thread may be gone when it is told */
     int64_t begin = 0;
+    (void)err_set(&why, 0, "%s", group->request->why); /* its thread may be gone when it is told */
     s->waiting = NULL;
     s->waiting_bytes = 0;
     s->group = group;
@@ -141,50 +147,32 @@ static void take_turn_locked(struct spool *s)
     s->writing = false;
     for (struct adding *a = group; a; a = next) {
         next = a->next; /* it is its thread's again */
-        a->rc = rc;
-        a->err = err;
-        a->done = true;
+        settle(a, rc, err.text);
     }
     cond_broadcast(&s->changed);
     cond_signal(&s->work);
+    if (!first)
+        return;
     mutex_unlock(&s->mutex);
-    if (first)
-        log_warn("jobs go into the spool", log_str("why", why.text));
+    log_warn("jobs go into the spool", log_str("why", why.text));
     mutex_lock(&s->mutex);
 }
 
-/* It gave up waiting before anybody took it along. */
-static bool withdraw_locked(struct spool *s, struct adding *a)
+/* Gives up what nobody has taken along yet. */
+static void withdraw_locked(struct spool *s, struct adding *mine, int n)
 {
-    for (struct adding **at = &s->waiting; *at; at = &(*at)->next)
-        if (*at == a) {
-            *at = a->next;
-            s->waiting_bytes -= (int64_t)a->frame.n;
-            return true;
-        }
-    return false;
-}
-
-static int add_locked(struct spool *s, struct adding *a, int64_t deadline_ns, struct err *err)
-{
-    int64_t bytes = (int64_t)a->frame.n;
-    if (s->bytes + s->waiting_bytes + bytes > s->max_bytes)
-        return err_set(err, -ENOSPC, "it is full (api.spool_max)");
-    a->next = s->waiting;
-    s->waiting = a;
-    s->waiting_bytes += bytes;
-    while (!a->done) {
-        if (!s->writing) {
-            take_turn_locked(s);
+    struct adding **at = &s->waiting;
+    while (*at) {
+        struct adding *a = *at;
+        if (a < mine || a >= mine + n) {
+            at = &a->next;
             continue;
         }
-        if (cond_wait_until(&s->changed, &s->mutex, deadline_ns))
-            continue;
-        if (withdraw_locked(s, a))
-            return err_set(err, -ETIMEDOUT, "the disk is too slow");
-        deadline_ns = CLOCK_NEVER; /* it is being written: what comes of it is waited for */
+        *at = a->next;
+        s->waiting_bytes -= (int64_t)a->frame.n;
+        settle(a, -ETIMEDOUT, "the disk is too slow");
     }
-    return a->rc == 0 ? 0 : err_set(err, a->rc, "%s", a->err.text);
+    cond_broadcast(&s->changed); /* to those who waited for their keys */
 }
 
 /* ---- keys ---- */
@@ -197,12 +185,9 @@ static bool has_key(const struct adding *list, const struct adding *a)
     return false;
 }
 
-/* Whether there is one under the same key on disk, and where; waits for those that are on their
- * way there. */
+/* Whether there is one under the same key on disk, and where. */
 static bool find_key_locked(struct spool *s, const struct adding *a, struct spool_position *ret)
 {
-    while (has_key(s->group, a) || has_key(s->waiting, a))
-        (void)cond_wait_until(&s->changed, &s->mutex, CLOCK_NEVER); /* the loop looks again */
     for (size_t i = s->nsegments; i-- > 0;) {
         const struct spool_key *found = spool_keys_find(&s->segment[i].keys, &a->key);
         if (found) {
@@ -214,33 +199,43 @@ static bool find_key_locked(struct spool *s, const struct adding *a, struct spoo
 }
 
 /* What was kept of the request that lies there. */
-static int read_kept(struct spool *s, struct spool_position at, const char *key,
-                     struct buf *ret_was, struct err *err)
+static int read_kept(struct spool *s, struct spool_position at, struct spool_request *r,
+                     struct err *err)
 {
     struct spool_cursor cursor = {.at = at.offset};
     struct spool_found found = {.kind = FOUND_END};
-    struct spool_record r;
+    struct spool_record record;
     int rc = spool_segment_open(s->folder.fd, at.segment, &cursor.fd, &cursor.end, err);
     if (rc == -ENOENT)
-        return err_set(err, -ESTALE, "it has just been replayed");
+        return err_set(err, -ESTALE, "the jobs under this key are being enqueued; ask again");
     if (rc != 0)
         return rc;
     rc = spool_cursor_next(&cursor, &found, err);
-    if (rc == 0 && (found.kind != FOUND_BODY || spool_record_read(found.body, &r, NULL) != 0 ||
-                    !slice_is(r.key, key)))
-        rc = err_set(err, -EBADMSG, "what was kept under this key cannot be read");
+    if (rc == 0 && (found.kind != FOUND_BODY || spool_record_read(found.body, &record, NULL) != 0 ||
+                    !slice_is(record.key, r->key)))
+        rc = err_set(err, -EBADMSG, "what is kept under this key cannot be read");
     if (rc == 0) {
-        buf_put(ret_was, r.kept);
-        rc = buf_error(ret_was);
+        buf_put(&r->was, record.kept);
+        rc = buf_error(&r->was);
     }
     spool_cursor_release(&cursor);
     (void)close(cursor.fd); /* only read */
     return rc;
 }
 
+/* The mutex is released meanwhile. */
+static void answer_by_key_locked(struct spool *s, struct adding *a, struct spool_position at)
+{
+    struct err err = {""};
+    mutex_unlock(&s->mutex);
+    int rc = read_kept(s, at, a->request, &err);
+    settle(a, rc, err.text);
+    mutex_lock(&s->mutex);
+}
+
 /* ---- adding ---- */
 
-static int put_frame(const struct spool *s, const struct adding *a, struct buf *out)
+static int put_frame(const struct spool *s, struct adding *a)
 {
     const struct spool_request *r = a->request;
     struct buf body = {0};
@@ -254,49 +249,87 @@ static int put_frame(const struct spool *s, const struct adding *a, struct buf *
     };
     int rc = spool_record_put(&body, &record, r->batch);
     if (rc == 0)
-        rc = spool_frame_put(out, buf_slice(&body));
+        rc = spool_frame_put(&a->frame, buf_slice(&body));
+    if (rc == 0 && r->key)
+        rc = spool_key_of(record.key, 0, &a->key);
     buf_release(&body);
     return rc;
 }
 
+/* Gets in line, unless it is answered by its key, or there is no room. False when it has to wait
+ * for another under its key first. */
+static bool line_up_locked(struct spool *s, struct adding *a)
+{
+    int64_t bytes = (int64_t)a->frame.n;
+    struct spool_position at;
+    if (a->request->key && (has_key(s->group, a) || has_key(s->waiting, a)))
+        return false;
+    if (a->request->key && find_key_locked(s, a, &at)) {
+        answer_by_key_locked(s, a, at);
+    } else if (s->bytes + s->waiting_bytes + bytes > s->max_bytes) {
+        settle(a, -ENOSPC, "it is full (api.spool_max)");
+    } else {
+        a->state = ADDING_WAITS;
+        a->next = s->waiting;
+        s->waiting = a;
+        s->waiting_bytes += bytes;
+    }
+    return true;
+}
+
+static bool all_done(const struct adding *mine, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (mine[i].state != ADDING_DONE)
+            return false;
+    return true;
+}
+
+static void add_locked(struct spool *s, struct adding *mine, int n, int64_t deadline_ns)
+{
+    while (!all_done(mine, n)) {
+        for (int i = 0; i < n; i++)
+            if (mine[i].state == ADDING_TODO && !line_up_locked(s, &mine[i]))
+                break; /* those behind it keep their place */
+        if (s->waiting && !s->writing) {
+            take_turn_locked(s);
+        } else if (!all_done(mine, n) && !cond_wait_until(&s->changed, &s->mutex, deadline_ns)) {
+            withdraw_locked(s, mine, n);
+            deadline_ns = CLOCK_NEVER; /* what is being written is waited for */
+        }
+    }
+}
+
 /* What came of adding; the first of its kind is told. */
-static void note(struct spool *s, int rc, const struct err *err)
+static void note(struct spool *s, const struct spool_request *r)
 {
     mutex_lock(&s->mutex);
-    bool turned = s->failing != (rc != 0);
-    s->failing = rc != 0;
-    s->failures += rc != 0;
+    bool failed = r->rc != 0, turned = s->failing != failed;
+    s->failing = failed;
+    s->failures += failed;
     mutex_unlock(&s->mutex);
-    if (turned && rc != 0)
-        log_error("the spool fails; jobs are refused", log_str("error", err->text));
+    if (turned && failed)
+        log_error("the spool fails; jobs are refused", log_str("error", r->err.text));
     else if (turned)
         log_info("the spool can be written again");
 }
 
-int spool_add(struct spool *s, const struct spool_request *r, struct buf *ret_was, struct err *err)
+void spool_add(struct spool *s, struct spool_request *const *all, int n, int64_t deadline_ns)
 {
-    struct adding a = {.request = r, .accepted_us = clock_wall_us()};
-    struct spool_position at = {0};
-    struct buf frame = {0};
-    bool known = false;
-    int rc = put_frame(s, &a, &frame);
-    if (rc == 0 && r->key)
-        rc = spool_key_of(slice_of(r->key), 0, &a.key);
-    if (rc != 0) {
-        buf_release(&frame);
-        return err_set(err, rc, "%s", err_phrase(rc));
+    struct adding mine[STORE_ENQUEUE_MAX] = {{.state = ADDING_TODO}};
+    int64_t now_us = clock_wall_us();
+    for (int i = 0; i < n; i++) {
+        mine[i] = (struct adding){.request = all[i], .accepted_us = now_us};
+        all[i]->rc = put_frame(s, &mine[i]);
+        if (all[i]->rc != 0)
+            settle(&mine[i], all[i]->rc, err_phrase(all[i]->rc));
     }
-    a.frame = buf_slice(&frame);
     mutex_lock(&s->mutex);
-    if (r->key)
-        known = find_key_locked(s, &a, &at);
-    if (!known)
-        rc = add_locked(s, &a, r->deadline_ns, err);
+    add_locked(s, mine, n, deadline_ns);
     mutex_unlock(&s->mutex);
-    if (!known)
-        note(s, rc, err);
-    else
-        rc = read_kept(s, at, r->key, ret_was, err);
-    buf_release(&frame);
-    return rc;
+    for (int i = 0; i < n; i++) {
+        if (all[i]->was.n == 0)
+            note(s, all[i]);
+        buf_release(&mine[i].frame);
+    }
 }

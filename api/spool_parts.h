@@ -18,16 +18,18 @@
 
 enum { SPOOL_SLOTS = 1024, SPOOL_SEGMENT_BYTES = 16 << 20 };
 
-/* A request that waits until it is on disk; on the stack of its thread. */
+/* A request that is being added; on the stack of its thread. */
 struct adding {
     struct adding *next;
-    struct slice frame;
-    const struct spool_request *request;
+    struct spool_request *request;
+    struct buf frame;
     struct spool_key key; /* when the request has one */
     int64_t accepted_us;
-    bool done;
-    int rc;
-    struct err err;
+    enum {
+        ADDING_TODO,
+        ADDING_WAITS, /* for the disk, or is being written */
+        ADDING_DONE
+    } state;
 };
 
 struct spool_segment {

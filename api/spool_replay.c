@@ -1,7 +1,7 @@
 /*
  * The replay: a thread that sends to Redis what lies in the spool, in order, many at a time.
  *
- * A batch is one pipeline (store_enqueue_all()). Its requests form a chain: each has its place in
+ * A batch is one pipeline (store_enqueue()). Its requests form a chain: each has its place in
  * the folder for its number, and the number before it for its floor, so that none is enqueued when
  * the one before it was not; the rest of the batch is then sent again. What was sent under a slot
  * before it was spooled has that as its guard and goes alone.
@@ -19,12 +19,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { BATCH = 256, GATE_MS = 5000, BACKOFF_MS = 50, BACKOFF_CAP_MS = 2000 };
+enum { BATCH = STORE_ENQUEUE_MAX, GATE_MS = 5000, BACKOFF_MS = 50, BACKOFF_CAP_MS = 2000 };
 
 /* One request of a batch. */
 struct item {
     struct spool_record record;
     struct spool_position at, next; /* where it lies, and the one behind it */
+    struct job_batch batch;
     char guard[SPOOL_RUN + 16];
     char key[ONCE_KEY_MAX + 1];
 };
@@ -34,7 +35,7 @@ struct replay {
     struct spool_cursor cursor; /* fd -1: not open */
     uint64_t segment;           /* that it reads */
     struct item item[BATCH];
-    struct enqueueing each[BATCH];
+    struct enqueue each[BATCH];
     int n;
 };
 
@@ -51,9 +52,8 @@ static void close_cursor(struct replay *r)
 static void clear_batch(struct replay *r)
 {
     for (int i = 0; i < r->n; i++) {
-        job_batch_release(&r->each[i].batch);
+        job_batch_release(&r->item[i].batch);
         reply_free(r->each[i].was);
-        r->each[i] = (struct enqueueing){.key = NULL};
     }
     r->n = 0;
 }
@@ -86,7 +86,7 @@ static int open_cursor(struct replay *r, struct err *err)
 }
 
 /* The guard of a request, and its place in the chain. */
-static void set_guard(struct replay *r, struct item *item, struct enqueueing *e)
+static void set_guard(struct replay *r, struct item *item, struct enqueue *e)
 {
     const struct spool_record *record = &item->record;
     int run = SPOOL_RUN;
@@ -96,9 +96,9 @@ static void set_guard(struct replay *r, struct item *item, struct enqueueing *e)
                        record->slot);
     else
         (void)snprintf(item->guard, sizeof item->guard, "%.*s:spool", run, record->run.p);
-    e->batch.guard = (struct batch_guard){
+    e->guard = (struct enqueue_guard){
         .name = item->guard,
-        .floor = sent || r->n == 0 ? 0 : r->each[r->n - 1].batch.guard.number,
+        .floor = sent || r->n == 0 ? 0 : r->each[r->n - 1].guard.number,
         .number = sent ? record->number : (int64_t)(item->at.segment << 30) + item->at.offset,
     };
 }
@@ -108,16 +108,17 @@ static void set_guard(struct replay *r, struct item *item, struct enqueueing *e)
 static int take(struct replay *r, const struct spool_found *found, bool *ret_taken)
 {
     struct item *item = &r->item[r->n];
-    struct enqueueing *e = &r->each[r->n];
+    struct enqueue *e = &r->each[r->n];
     const struct spool_record *first = &r->item[0].record, *record = &item->record;
-    *e = (struct enqueueing){.key = NULL};
-    int rc = spool_record_read(found->body, &item->record, &e->batch);
+    *item = (struct item){.at = {0}};
+    *e = (struct enqueue){.batch = &item->batch};
+    int rc = spool_record_read(found->body, &item->record, &item->batch);
     if (rc == 0 && record->key.n >= sizeof item->key)
         rc = -EBADMSG;
     bool alone = record->slot != SPOOL_NO_SLOT;
     *ret_taken = rc == 0 && (r->n == 0 || (!alone && slice_eq(first->run, record->run)));
     if (!*ret_taken) {
-        job_batch_release(&e->batch);
+        job_batch_release(&item->batch);
         return rc;
     }
     item->at = (struct spool_position){r->segment, found->begin};
@@ -193,37 +194,34 @@ static int end_segment(struct replay *r, struct err *err)
 
 /* ---- what came of it ---- */
 
-/* Redis does not want it, and will not. */
-static int set_aside(struct replay *r, int i, const char *why, struct err *err)
-{
-    return spool_refuse(&r->s->folder, &r->item[i].record, &r->each[i].batch, why, err);
-}
-
 /* What time does not heal. */
 static bool is_refusal(int rc)
 {
     return rc == -EMEDIUMTYPE || rc == -EACCES || rc == -EPROTO;
 }
 
+/* Why Redis does not want a request, and will not; NULL: it does. */
+static const char *refusal(const struct enqueue *e)
+{
+    if (is_refusal(e->rc))
+        return e->err.text;
+    if (e->rc == 0 && e->was && !once_same(reply_str(e->was), e->record))
+        return "its Idempotency-Key was used for another body before";
+    return NULL;
+}
+
 /* Of one of the batch. 0: it is done with. -EAGAIN with nothing said: the one before it was not
  * enqueued, and neither was this. Else the error that it will be tried again after. */
 static int conclude(struct replay *r, int i, bool *ret_refused, struct err *err)
 {
-    const struct enqueueing *e = &r->each[i];
-    *ret_refused = false;
-    if (is_refusal(e->rc)) {
-        *ret_refused = true;
-        return set_aside(r, i, e->err.text, err);
-    }
+    const struct enqueue *e = &r->each[i];
+    const char *why = refusal(e);
+    *ret_refused = why != NULL;
+    if (why)
+        return spool_refuse(&r->s->folder, &r->item[i].record, e->batch, why, err);
     if (e->rc != 0)
-        return err_set(err, e->rc, "%s", e->err.text[0] ? e->err.text : err_phrase(e->rc));
-    if (reply_type(e->was) == REPLY_ARRAY)
-        return reply_int(reply_at(e->was, 0)) >= e->batch.guard.number ? 0 : -EAGAIN;
-    if (e->was && !once_same(reply_str(e->was), e->record)) {
-        *ret_refused = true;
-        return set_aside(r, i, "its Idempotency-Key was used for another body before", err);
-    }
-    return 0;
+        return err_set(err, e->rc, "%s", e->err.text);
+    return e->stopped && e->reached < e->guard.number ? -EAGAIN : 0;
 }
 
 /* The first n of the batch are done with. */
@@ -291,7 +289,8 @@ static int send_batch(struct replay *r, struct err *err)
 {
     struct spool *s = r->s;
     struct redis_conn *c;
-    struct err lost = {""}, position = {""};
+    struct enqueue *all[BATCH];
+    struct err position = {""};
     bool refused[BATCH];
     int done = 0, why = 0;
     int rc = redis_pool_take(s->pool, clock_deadline_ms(GATE_MS), &c, err);
@@ -302,12 +301,12 @@ static int send_batch(struct replay *r, struct err *err)
     if (s->replaying && s->records == (size_t)r->n)
         s->closing = true;
     mutex_unlock(&s->mutex);
-    rc = store_enqueue_all(s->store, c, r->each, r->n, &lost);
+    for (int i = 0; i < r->n; i++)
+        all[i] = &r->each[i];
+    store_enqueue(s->store, c, all, r->n);
     redis_pool_give(s->pool, c);
     while (done < r->n && (why = conclude(r, done, &refused[done], err)) == 0)
         done++;
-    if (why != 0 && why == rc)
-        (void)err_set(err, rc, "%s", lost.text); /* that says more */
     advance(r, done, refused);
     if (done > 0 && spool_folder_set_position(&s->folder, s->done, &position) != 0)
         log_warn("the spool cannot note how far it has been replayed; at a start it looks again",

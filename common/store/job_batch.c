@@ -131,49 +131,66 @@ static size_t add_run(struct command *cmd, const struct job_batch *b, size_t fir
     return end;
 }
 
-/* Whoever calls releases it. */
-static void begin_call(struct script_call *call, const struct store *s, const struct job_batch *b,
-                       const char *key, struct slice record)
+static void begin_call(struct script_call *call, const struct store *s, const struct enqueue *e)
 {
-    const struct batch_guard *guard = &b->guard;
+    const struct job_batch *b = e->batch;
     script_begin(call, &script_enqueue, 4);
     command_add(&call->cmd, store_key(s, KEY_QUEUES));
     command_add(&call->cmd, store_key(s, KEY_SCHEDULE));
-    store_add_key(&call->cmd, s, KEY_IDEMPOTENCY_PREFIX, key ? key : "");
-    store_add_key(&call->cmd, s, KEY_SENT_PREFIX, guard->name ? guard->name : "");
+    store_add_key(&call->cmd, s, KEY_IDEMPOTENCY_PREFIX, e->key ? e->key : "");
+    store_add_key(&call->cmd, s, KEY_SENT_PREFIX, e->guard.name ? e->guard.name : "");
     command_add(&call->cmd, store_key(s, KEY_QUEUE_PREFIX));
-    command_add(&call->cmd, key ? record : (struct slice){"", 0});
+    command_add(&call->cmd, e->key ? e->record : (struct slice){"", 0});
     command_int(&call->cmd, STORE_IDEMPOTENCY_SECONDS);
-    if (guard->name)
-        command_int(&call->cmd, guard->floor);
+    if (e->guard.name)
+        command_int(&call->cmd, e->guard.floor);
     else
         command_text(&call->cmd, "");
-    command_int(&call->cmd, guard->number);
+    command_int(&call->cmd, e->guard.number);
     command_int(&call->cmd, STORE_GUARD_SECONDS);
     for (size_t i = 0; i < b->n;)
         i = add_run(&call->cmd, b, i);
 }
 
-/* Takes the reply, no error: what was there instead of enqueueing, or NULL. */
-static struct reply *what_was(struct reply *reply)
+/* Takes the reply. */
+static void read_reply(struct enqueue *e, struct reply *reply)
 {
-    if (reply_type(reply) == REPLY_STRING || reply_type(reply) == REPLY_ARRAY)
-        return reply;
-    reply_free(reply);
-    return NULL;
+    e->rc = reply_error(reply, &e->err);
+    if (e->rc == -ENOEXEC) /* it was to be repeated, and another's repetition lost the connection */
+        e->rc = err_set(&e->err, -EAGAIN, "the connection to Redis was lost before its turn");
+    if (e->rc != 0)
+        (void)err_prefix(&e->err, e->rc, "script %s", script_enqueue.name);
+    e->stopped = e->rc == 0 && reply_type(reply) == REPLY_ARRAY;
+    if (e->stopped)
+        e->reached = reply_int(reply_at(reply, 0));
+    if (e->rc == 0 && reply_type(reply) == REPLY_STRING)
+        e->was = reply;
+    else
+        reply_free(reply);
 }
 
-int store_enqueue(const struct store *s, struct redis_conn *c, const struct job_batch *b,
-                  const char *key, struct slice record, struct reply **ret_was, struct err *err)
+void store_enqueue(const struct store *s, struct redis_conn *c, struct enqueue *const *e, int n)
 {
-    struct script_call call = {0};
-    struct reply *reply = NULL;
-    begin_call(&call, s, b, key, record);
-    int rc = script_run(c, &call, &reply, err);
-    script_call_release(&call);
-    if (rc == 0)
-        *ret_was = what_was(reply);
-    return rc;
+    struct script_call calls[STORE_ENQUEUE_MAX] = {0};
+    const struct script_call *at[STORE_ENQUEUE_MAX] = {NULL};
+    struct reply *replies[STORE_ENQUEUE_MAX];
+    struct err err = {""};
+    for (int i = 0; i < n; i++) {
+        begin_call(&calls[i], s, e[i]);
+        at[i] = &calls[i];
+    }
+    int rc = script_run_all(c, at, n, replies, &err);
+    for (int i = 0; i < n; i++) {
+        e[i]->was = NULL;
+        if (replies[i]) {
+            read_reply(e[i], replies[i]);
+        } else {
+            e[i]->rc = err_set(&e[i]->err, rc, "%s", err.text);
+            if (rc == -EMSGSIZE) /* is the first one's; behind it nothing more was read */
+                rc = err_set(&err, -ENOTCONN, "the connection to Redis was closed");
+        }
+        script_call_release(&calls[i]);
+    }
 }
 
 int store_enqueued_before(const struct store *s, struct redis_conn *c, const char *key,
@@ -185,46 +202,9 @@ int store_enqueued_before(const struct store *s, struct redis_conn *c, const cha
     store_add_key(&cmd, s, KEY_IDEMPOTENCY_PREFIX, key);
     int rc = redis_call(c, &cmd, &reply, err);
     command_release(&cmd);
-    if (rc == 0)
-        *ret_was = what_was(reply);
-    return rc;
-}
-
-/* What came of one of several. */
-static void conclude(struct enqueueing *e, struct reply *reply)
-{
-    e->was = NULL;
-    e->rc = reply ? reply_error(reply, &e->err) : -ENOTCONN;
-    if (e->rc == 0)
-        e->was = what_was(reply);
+    if (rc == 0 && reply_type(reply) == REPLY_STRING)
+        *ret_was = reply;
     else
         reply_free(reply);
-}
-
-int store_enqueue_all(const struct store *s, struct redis_conn *c, struct enqueueing *each, int n,
-                      struct err *err)
-{
-    struct script_call *calls = calloc((size_t)n, sizeof *calls);
-    const struct script_call **lines = calloc((size_t)n, sizeof *lines);
-    struct reply **replies = calloc((size_t)n, sizeof *replies);
-    int rc = -ENOMEM;
-    if (calls && lines && replies) {
-        for (int i = 0; i < n; i++) {
-            begin_call(&calls[i], s, &each[i].batch, each[i].key, each[i].record);
-            lines[i] = &calls[i];
-        }
-        rc = script_run_all(c, lines, n, replies, err);
-        for (int i = 0; i < n; i++) {
-            conclude(&each[i], replies[i]);
-            script_call_release(&calls[i]);
-        }
-    } else {
-        (void)err_set(err, rc, "%s", err_phrase(rc));
-        for (int i = 0; i < n; i++)
-            each[i].rc = rc;
-    }
-    free(replies);
-    free(lines);
-    free(calls);
     return rc;
 }

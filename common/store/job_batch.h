@@ -1,5 +1,6 @@
 /*
- * A batch of jobs that is enqueued whole or not at all, in one round trip (lua/enqueue.lua).
+ * A batch of jobs that is enqueued whole or not at all (lua/enqueue.lua), and several batches in
+ * one round trip.
  *
  * Each job is checked by the parser that workers use and completed (jid, queue, times) as it is
  * added, so the batch holds the bytes that will lie in Redis. A due time in the future puts a job
@@ -20,6 +21,7 @@
 #ifndef SLUICE_STORE_JOB_BATCH_H
 #define SLUICE_STORE_JOB_BATCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -34,14 +36,6 @@ struct batch_job {
     double due; /* Unix seconds; 0 = now */
 };
 
-/* Enqueued only while the number kept under the name (0 without one) is in floor..number-1; then
- * it is `number`. */
-struct batch_guard {
-    const char *name; /* NULL: no guard */
-    int64_t floor;
-    int64_t number; /* > 0; a double holds it */
-};
-
 struct job_batch {
     double now;          /* Redis' time */
     int64_t max_payload; /* bytes of a completed job; what workers would bury */
@@ -49,7 +43,6 @@ struct job_batch {
     struct buf names;
     struct batch_job *job;
     size_t n, cap;
-    struct batch_guard guard;
 };
 
 /* -EBADMSG with what is wrong, and *ret_field (NULL: no single field); -EMSGSIZE when it is larger
@@ -65,30 +58,39 @@ const char *job_batch_queue(const struct job_batch *b, size_t i);
 struct slice job_batch_payload(const struct job_batch *b, size_t i);
 void job_batch_release(struct job_batch *b);
 
-/* key and record: NULL and empty without. *ret_was, to be freed, is NULL when the batch was
- * enqueued; else the record that was there (a string), or the guard's number (an array of it) when
- * that was in the way. -EMEDIUMTYPE when a target holds another type: nothing was pushed then. */
-int store_enqueue(const struct store *s, struct redis_conn *c, const struct job_batch *b,
-                  const char *key, struct slice record, struct reply **ret_was,
-                  struct err *err) warn_unused_result;
+/* Enqueued only while the number kept under the name (0 without one) is in floor..number-1; then
+ * it is `number`. */
+struct enqueue_guard {
+    const char *name; /* NULL: no guard */
+    int64_t floor;
+    int64_t number; /* > 0; a double holds it */
+};
+
+/* What one caller asks, and what came of it. */
+struct enqueue {
+    const struct job_batch *batch;
+    const char *key;     /* of idempotency; NULL: none */
+    struct slice record; /* to be kept under it; empty without */
+    struct enqueue_guard guard;
+
+    int rc;
+    struct err err;
+    struct reply
+        *was;        /* the record that was there, to be freed; NULL when the batch was enqueued */
+    bool stopped;    /* the guard forbade it: nothing was enqueued … */
+    int64_t reached; /* … as this is its number */
+};
+
+enum { STORE_ENQUEUE_MAX = 64 }; /* batches at once */
+
+/* Sends n batches, 1..STORE_ENQUEUE_MAX, in one write. Each is its own: it is enqueued or fails as
+ * if it were alone, in the order of the array; only guards keep one from being enqueued when the
+ * one before it is not. Their codes: -EMEDIUMTYPE when a target holds another type, and nothing was
+ * pushed then; -ENOTCONN for those without an answer, which may have been enqueued or not. */
+void store_enqueue(const struct store *s, struct redis_conn *c, struct enqueue *const *e, int n);
 
 /* The record that is kept under a key, to be freed; NULL: none. */
 int store_enqueued_before(const struct store *s, struct redis_conn *c, const char *key,
                           struct reply **ret_was, struct err *err) warn_unused_result;
-
-/* One of several requests that are sent in one write, and what came of it. */
-struct enqueueing {
-    struct job_batch batch;
-    const char *key;
-    struct slice record;
-    int rc; /* as of store_enqueue(); -ENOTCONN: not known */
-    struct err err;
-    struct reply *was; /* likewise, to be freed */
-};
-
-/* The same for all of them, in their order. Each is by itself: only guards keep one from being
- * enqueued when the one before it is not. -ENOTCONN when not all have been answered. */
-int store_enqueue_all(const struct store *s, struct redis_conn *c, struct enqueueing *each, int n,
-                      struct err *err) warn_unused_result;
 
 #endif
