@@ -252,7 +252,7 @@ static bool turn_to_spool(struct order *o, bool sent)
         return false;
     o->why = e->err;
     o->spooled.why = o->why.text;
-    o->spooled.sent = open ? &o->turn : NULL;
+    o->spooled.sent = open && *o->turn.name ? &o->turn : NULL;
     return true;
 }
 

@@ -135,9 +135,9 @@ struct enqueue_guard spool_turn_take(struct spool *s, struct spool_turn *ret)
     unsigned slot = SPOOL_NO_SLOT;
     mutex_lock(&s->mutex);
     for (unsigned i = 0; i < SPOOL_SLOTS / 64 && slot == SPOOL_NO_SLOT; i++)
-        if (~s->busy[i] != 0) {
-            unsigned bit = (unsigned)__builtin_ctzll(~s->busy[i]);
-            s->busy[i] |= UINT64_C(1) << bit;
+        if (~(s->taken[i] | s->kept[i]) != 0) {
+            unsigned bit = (unsigned)__builtin_ctzll(~(s->taken[i] | s->kept[i]));
+            s->taken[i] |= UINT64_C(1) << bit;
             slot = 64 * i + bit;
         }
     int64_t number = ++s->number;
@@ -154,7 +154,7 @@ void spool_turn_give(struct spool *s, const struct spool_turn *turn)
     if (!*turn->name)
         return;
     mutex_lock(&s->mutex);
-    s->busy[turn->slot / 64] &= ~(UINT64_C(1) << (turn->slot % 64));
+    s->taken[turn->slot / 64] &= ~(UINT64_C(1) << (turn->slot % 64));
     mutex_unlock(&s->mutex);
 }
 

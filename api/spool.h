@@ -20,12 +20,14 @@
  * Once. A request may reach Redis whose answer is lost, and so may a replay. So with a spool each
  * is sent under a guard (store/job_batch.h): a name and a rising number that Redis keeps, in the
  * script that enqueues. A request sent at once takes a slot, and no two have the same slot at a
- * time; if it has to be spooled, slot and number go with it. What comes out of the spool is
- * numbered by its place in the folder. The names hold the run of the process, at random, so neither
- * a restart nor a copy of the folder can meet a number of somebody else. That costs Redis two
- * commands a request and a key for each slot. (Rejected: an idempotency record under a made-up key
- * for each request, which is kept for a day: at 20,000 requests a second that is a terabyte of
- * them. Also rejected: such a key for the second attempt only; the first, whose outcome is unknown,
+ * time; if it has to be spooled, slot and number go with it, and nobody takes that slot until the
+ * spool is empty (whoever did might pass it with a higher number, and it would seem to be done).
+ * What comes out of the spool is numbered by its place in the folder. The names hold the run of the
+ * process, at random, so neither a restart nor a copy of the folder can meet a number of somebody
+ * else. That costs Redis two commands a request and a key for each slot. (Rejected: an idempotency
+ * record under a made-up key for each request, which is kept for a day: at 20,000 requests a second
+ * these are hundreds of gigabytes. Also rejected: such a key for the second attempt only; the
+ * first, whose outcome is unknown,
  * would lack it.) Redis keeps guards for 30 days: an outage that is longer may double what was
  * under way when it began.
  *

@@ -111,6 +111,8 @@ static void count_locked(struct spool *s, struct adding *group, int64_t begin)
         if (a->request->key)
             spool_keys_put(&newest->keys, &a->key);
         begin += (int64_t)a->frame.n;
+        if (a->request->sent)
+            s->kept[a->request->sent->slot / 64] |= UINT64_C(1) << (a->request->sent->slot % 64);
         s->records++;
         s->jobs += a->request->batch->n;
         s->spooled += a->request->batch->n;

@@ -203,7 +203,7 @@ struct spool_position spool_folder_position(const struct spool_folder *f)
     return p;
 }
 
-int spool_folder_set_position(const struct spool_folder *f, struct spool_position p,
+int spool_folder_set_position(const struct spool_folder *f, struct spool_position p, bool sync,
                               struct err *err)
 {
     struct buf body = {0}, frame = {0};
@@ -215,7 +215,7 @@ int spool_folder_set_position(const struct spool_folder *f, struct spool_positio
         rc = spool_frame_put(&frame, buf_slice(&body));
     if (rc == 0)
         rc = spool_segment_write(f->position, 0, buf_slice(&frame));
-    if (rc == 0 && fdatasync(f->position) != 0)
+    if (rc == 0 && sync && fdatasync(f->position) != 0)
         rc = -errno;
     buf_release(&body);
     buf_release(&frame);

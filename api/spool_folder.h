@@ -18,6 +18,7 @@
 #ifndef SLUICE_API_SPOOL_FOLDER_H
 #define SLUICE_API_SPOOL_FOLDER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -48,8 +49,8 @@ int spool_folder_retire(const struct spool_folder *f, uint64_t segment, bool dam
 
 /* Zero when there is none that can be read. */
 struct spool_position spool_folder_position(const struct spool_folder *f);
-/* On disk when it returns. */
-int spool_folder_set_position(const struct spool_folder *f, struct spool_position p,
+/* Survives the process; with sync, the machine, too. */
+int spool_folder_set_position(const struct spool_folder *f, struct spool_position p, bool sync,
                               struct err *err) warn_unused_result;
 
 /* Appends a line to refused.jsonl; on disk when it returns. */

@@ -69,7 +69,8 @@ struct spool {
     int64_t began_ns; /* since when there has been something */
     size_t outage;    /* jobs since then */
     int64_t number;   /* the last turn's */
-    uint64_t busy[SPOOL_SLOTS / 64];
+    /* Slots that are taken, and those under which something in the spool was sent, bit by bit. */
+    uint64_t taken[SPOOL_SLOTS / 64], kept[SPOOL_SLOTS / 64];
     uint64_t spooled, replayed, refused, failures, damages;
 };
 

@@ -222,19 +222,22 @@ static struct dice throw_dice(const char *title)
 /* Redis goes in one way or another, for a moment. */
 static void break_redis(struct dice *d)
 {
+    enum proxy_lane lane = dice_percent(d, 50) ? PROXY_REPLIES : PROXY_REQUESTS;
     switch (dice_below(d, 4)) {
-    case 0: /* in the middle of some answer, and comes back at once */
-        proxy_cut(&proxy, PROXY_REPLIES, dice_between(d, 0, 3000));
+    case 0: /* in the middle of some message, and is back at once */
+        proxy_cut(&proxy, lane, dice_between(d, 0, 3000));
         break;
     case 1:
-        proxy_black_hole(&proxy, PROXY_REPLIES, true);
+    case 2: /* what is under way gets lost, it or the answer; likewise */
+        proxy_black_hole(&proxy, lane, true);
         hold_ms(dice_between(d, 0, OUTAGE_MS));
-        redis_goes();
-        proxy_black_hole(&proxy, PROXY_REPLIES, false);
+        proxy_drop_all(&proxy);
+        proxy_black_hole(&proxy, lane, false);
         break;
     default:
         redis_goes();
     }
+    hold_ms(dice_between(d, 0, OUTAGE_MS / 3));
 }
 
 START_TEST(killed_at_any_moment)

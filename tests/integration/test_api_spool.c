@@ -5,7 +5,9 @@
  */
 #include "test_api.h"
 
+#include <fcntl.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 
 #include "base/thread.h"
 #include "support/program.h"
@@ -375,6 +377,42 @@ START_TEST(what_redis_refuses_is_set_aside)
 }
 END_TEST
 
+/* One byte of the middle (0) or the last request (1) of three. */
+static void spoil_segment(int which)
+{
+    char path[160], byte = 'x';
+    struct stat st;
+    (void)snprintf(path, sizeof path, "%s/0000000000000001.spool", folder);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(fstat(fd, &st), 0);
+    ck_assert_int_eq(pwrite(fd, &byte, 1, which == 0 ? st.st_size / 2 : st.st_size - 1), 1);
+    (void)close(fd); /* written */
+}
+
+/* A byte goes bad on the disk: that request is told and kept, the others are enqueued, and nobody
+ * waits for it. */
+START_TEST(what_cannot_be_read_is_set_aside)
+{
+    char path[160];
+    start_spooling("");
+    redis_goes();
+    for (int i = 1; i <= 3; i++)
+        must_spool(TYPE_JSON, JOB("[1]", ""));
+    spoil_segment(_i);
+    redis_comes();
+    wait_replayed();
+    wait_said("a part of the spool cannot be read, and stays in the folder");
+    ck_assert(figure("sluice_spool_damages_total") == 1);
+    ck_assert_int_eq(must_int(redis, "LLEN queue:default"), 2);
+    (void)snprintf(path, sizeof path, "%s/0000000000000001.spool.damaged", folder);
+    wait_until(HANG_MS, access(path, F_OK) == 0);
+    struct answer a = post(TYPE_JSON, JOB("[4]", ""));
+    ck_assert_ptr_null(strstr(a.text, "Sluice-Spooled"));
+    must_say(a, 202, "jid");
+}
+END_TEST
+
 START_TEST(it_is_full)
 {
     struct buf body = {0};
@@ -480,6 +518,7 @@ Suite *test_suite(void)
     tcase_add_test(tc, a_key_that_was_used_before);
     tc = new_spool_case(suite, "in the way");
     tcase_add_test(tc, what_redis_refuses_is_set_aside);
+    tcase_add_loop_test(tc, what_cannot_be_read_is_set_aside, 0, 2);
     tcase_add_test(tc, it_is_full);
     tc = new_spool_case(suite, "start and stop");
     tcase_add_test(tc, what_is_left_is_for_the_next_start);

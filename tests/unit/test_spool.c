@@ -472,7 +472,17 @@ START_TEST(no_two_turns_are_alike)
     (void)spool_turn_take(s, &third); /* the slot again, further on */
     ck_assert_str_eq(first.name, third.name);
     ck_assert_int_gt(third.number, first.number);
-    for (int i = 2; i < SPOOL_SLOTS; i++)
+    /* What was sent under a turn and is spooled keeps its slot: a higher number there would pass
+     * it. */
+    struct job_batch b = batch_of("{}", 1);
+    struct spool_request r = {.batch = &b, .sent = &third, .why = "a test"}, *all[] = {&r};
+    spool_add(s, all, 1, CLOCK_NEVER);
+    ck_assert_int_eq(r.rc, 0);
+    spool_turn_give(s, &third);
+    (void)spool_turn_take(s, &first);
+    ck_assert_str_ne(first.name, third.name);
+    job_batch_release(&b);
+    for (int i = 3; i < SPOOL_SLOTS; i++)
         (void)spool_turn_take(s, &first);
     ck_assert_ptr_null(spool_turn_take(s, &first).name); /* there are no more */
     spool_turn_give(s, &first);
