@@ -330,7 +330,7 @@ void spool_add(struct spool *s, struct spool_request *const *all, int n, int64_t
     add_locked(s, mine, n, deadline_ns);
     mutex_unlock(&s->mutex);
     for (int i = 0; i < n; i++) {
-        if (all[i]->was.n == 0)
+        if (all[i]->was.n == 0 && all[i]->rc != -ESTALE) /* else it was not written */
             note(s, all[i]);
         buf_release(&mine[i].frame);
     }

@@ -153,13 +153,14 @@ static double run_replay(struct lab *lab, const struct setting *o, const char *p
     return o->requests / took;
 }
 
-/* Straight, `width` requests in a pipeline. */
-static double run_straight(struct lab *lab, int requests, int width, bool guarded)
+/* Straight, `width` requests in a pipeline. *ret_cpu_us: of Redis, for each. */
+static double run_straight(struct lab *lab, int requests, int width, bool guarded,
+                           double *ret_cpu_us)
 {
     struct enqueue each[PIPELINE], *all[PIPELINE];
     struct redis_conn *c = lab_connect(lab);
     struct job_batch b = new_batch();
-    double began = lab_now_s();
+    double began = lab_now_s(), cpu_s = lab_cpu_s(lab->server.pid);
     for (int done = 0; done < requests; done += width) {
         for (int i = 0; i < width; i++) {
             each[i] = (struct enqueue){.batch = &b};
@@ -173,6 +174,7 @@ static double run_straight(struct lab *lab, int requests, int width, bool guarde
                 lab_fail("%s", each[i].err.text);
     }
     double took = lab_now_s() - began;
+    *ret_cpu_us = (lab_cpu_s(lab->server.pid) - cpu_s) * 1e6 / requests;
     job_batch_release(&b);
     redis_conn_free(c);
     return requests / took;
@@ -192,7 +194,7 @@ int main(int argc, char **argv)
                         .parent = argc > 3 ? argv[3] : "/tmp"};
     int runs = argc > 2 ? atoi(argv[2]) : 5;
     double add1[RUNS_MAX], addn[RUNS_MAX], append[RUNS_MAX], replay[RUNS_MAX], piped[RUNS_MAX],
-        guarded[RUNS_MAX], bare[RUNS_MAX], again[RUNS_MAX];
+        guarded[RUNS_MAX], bare[RUNS_MAX], cpu[3][RUNS_MAX];
     struct setting few = o;
     struct lab lab;
     char path[512];
@@ -212,15 +214,16 @@ int main(int argc, char **argv)
         lab_flush(&lab);
         replay[i] = run_replay(&lab, &o, path);
         lab_flush(&lab);
-        piped[i] = run_straight(&lab, o.requests, PIPELINE, false);
-        guarded[i] = run_straight(&lab, o.requests, 1, true);
-        bare[i] = run_straight(&lab, o.requests, 1, false);
-        again[i] = append[i];
+        piped[i] = run_straight(&lab, o.requests, PIPELINE, false, &cpu[2][i]);
+        guarded[i] = run_straight(&lab, o.requests, 1, true, &cpu[0][i]);
+        bare[i] = run_straight(&lab, o.requests, 1, false, &cpu[1][i]);
     }
     print("add, 1 thread", add1, "append + fdatasync", append, runs);
-    print("add, 32 threads", addn, "append + fdatasync", again, runs);
+    print("add, 32 threads", addn, "append + fdatasync", append, runs);
     print("replay", replay, "pipelines of 64   ", piped, runs);
     print("enqueue with a guard", guarded, "without           ", bare, runs);
+    (void)printf("Redis' processor time, us a request: %.1f with a guard, %.1f without\n",
+                 lab_median(cpu[0], runs), lab_median(cpu[1], runs));
     lab_close(&lab);
     static const char *const left[] = {"/lock", "/position", ""};
     for (size_t i = 0; i < sizeof left / sizeof *left; i++) {
