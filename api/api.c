@@ -72,6 +72,20 @@ int api_new(struct conf *conf, struct api **ret, struct err *err)
     return rc;
 }
 
+static int open_spool(struct api *a, struct err *err)
+{
+    struct spool_options o = {.path = a->conf->api_spool,
+                              .max_bytes = a->conf->api_spool_max,
+                              .store = a->store,
+                              .pool = a->pool};
+    if (!*o.path)
+        return 0;
+    int rc = spool_open(&o, &a->spool, err);
+    if (rc == 0 && (rc = spool_start(a->spool)) != 0)
+        rc = err_set(err, rc, "cannot start threads: %s", err_phrase(rc));
+    return rc;
+}
+
 /* A descriptor for every client. */
 static void raise_files(const struct conf *conf)
 {
@@ -115,8 +129,11 @@ int api_start(struct api *a, struct err *err)
     if (o.max_connections < SERVER_THREADS)
         o.threads = 1; /* each serves its share of them */
     raise_files(conf);
+    int rc = open_spool(a, err);
+    if (rc != 0)
+        return rc;
     struct crew_work work = {.run = call_run, .joins = call_joins, .ctx = a};
-    int rc = crew_start(&a->crew, conf->api_max_concurrent_ops + SPARE_THREADS, &work);
+    rc = crew_start(&a->crew, conf->api_max_concurrent_ops + SPARE_THREADS, &work);
     if (rc != 0)
         return err_set(err, rc, "cannot start threads: %s", err_phrase(rc));
     rc = hub_start(a->store, a->pool, &a->hub);
@@ -164,6 +181,7 @@ void api_free(struct api *a)
     snapshots_interrupt(&a->snapshots);
     sampler_stop(&a->sampler);
     crew_stop(&a->crew); /* every exchange is answered now */
+    spool_free(a->spool);
     if (a->http && !http_server_wait_idle(a->http, clock_deadline_ms(LAST_WORDS_MS)))
         log_warn("clients had not read their answers at the end",
                  log_int("requests", http_server_exchanges(a->http)));

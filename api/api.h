@@ -15,8 +15,11 @@
  * 503, with Retry-After. The crew has more threads than there are permits, so there is always one
  * left to say so.
  *
+ * With a spool (api/spool.h) the crew puts jobs there while Redis is away, and a thread of its own
+ * replays them.
+ *
  * Stop: no new connections and requests; what is under way ends, at most api.stop_timeout; then the
- * pool stops, the crew says 503 to the rest, and the server closes.
+ * pool stops, the crew says 503 to the rest, the replay ends, and the server closes.
  *
  * Threads: all functions from one thread. Ownership: api_new() takes a reference of the conf.
  */

@@ -54,16 +54,16 @@ bool call_joins(const struct http_exchange *first, const struct http_exchange *s
     return route->answer_all && second->mark == route;
 }
 
+int call_gate(struct call *c, struct err *err)
+{
+    return c->redis ? 0 : redis_pool_take(c->api->pool, call_deadline_ns(c), &c->redis, err);
+}
+
 void call_give(struct call *c)
 {
     if (c->redis)
         redis_pool_give(c->api->pool, c->redis);
     c->redis = NULL;
-}
-
-int call_gate(struct call *c, struct err *err)
-{
-    return c->redis ? 0 : redis_pool_take(c->api->pool, call_deadline_ns(c), &c->redis, err);
 }
 
 bool call_redis(struct call *c)

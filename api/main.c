@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "api/api.h"
+#include "api/spool.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/systemd.h"
@@ -100,6 +101,11 @@ static void drain(struct api *a, const sigset_t *signals, double stop_timeout)
 static int check_config(struct conf *conf)
 {
     struct buf text = {0};
+    struct err err = {""};
+    if (*conf->api_spool && spool_check(conf->api_spool, &err) != 0) {
+        (void)fprintf(stderr, "%s\n", err.text);
+        return EXIT_USAGE;
+    }
     conf_dump(conf, CONF_API, &text);
     (void)fputs(buf_str(&text), stdout);
     (void)fputs("settings are valid\n", stderr);

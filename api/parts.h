@@ -14,6 +14,7 @@
 #include "api/hub.h"
 #include "api/sampler.h"
 #include "api/snapshot.h"
+#include "api/spool.h"
 #include "http/server.h"
 #include "redis/pool.h"
 #include "store/store.h"
@@ -31,6 +32,7 @@ struct api {
     struct snapshots snapshots;
     struct sampler sampler;
     struct traffic traffic;
+    struct spool *spool;      /* NULL without one, and until it is opened */
     struct hub *hub;          /* NULL until it is started */
     struct http_server *http; /* NULL until it is started */
     atomic_bool stopping;

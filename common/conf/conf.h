@@ -131,6 +131,8 @@ struct conf {
     double api_stop_timeout; /* seconds */
     int64_t api_max_body;    /* bytes of one request */
     int api_max_clients;     /* connections at once */
+    char *api_spool;         /* folder; "" = none */
+    int64_t api_spool_max;   /* bytes */
 
     struct conf_handler *handlers; /* in the order of the file: the first match wins */
     int nhandlers;

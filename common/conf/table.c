@@ -142,6 +142,12 @@ const struct setting settings[SETTINGS] = {
     {PATH("api", "max_clients"), .env = "SLUICE_API_MAX_CLIENTS", API,
      INT(api_max_clients, 1, 1000000), .preset = "10000",
      .doc = "Connections of clients at once; more wait in the kernel."},
+    {PATH("api", "spool"), .env = "SLUICE_API_SPOOL", API, TEXT(api_spool, 0, 4000), .preset = "",
+     .doc =
+         "Folder for jobs that come while Redis is away, of one process; empty: they are refused."},
+    {PATH("api", "spool_max"), .env = "SLUICE_API_SPOOL_MAX", API,
+     LONG(api_spool_max, MIB, 1024.0 * 1024 * MIB), .preset = "1073741824",
+     .doc = "Bytes of that folder; then jobs are refused."},
 };
 /* clang-format on */
 
