@@ -45,7 +45,6 @@ double redis_clock_guess(struct redis_clock *c)
     mutex_lock(&c->mutex);
     struct store_clock last = c->last;
     mutex_unlock(&c->mutex);
-    return last.at_ns > 0
-               ? last.redis_s + (double)(clock_now_ns() - last.at_ns) / (double)NS_PER_S
-               : (double)clock_wall_us() / 1e6;
+    return last.at_ns > 0 ? last.redis_s + (double)(clock_now_ns() - last.at_ns) / (double)NS_PER_S
+                          : (double)clock_wall_us() / 1e6;
 }
