@@ -442,6 +442,7 @@ END_TEST
 /* A body that is whole only when nobody is left to serve it. */
 START_TEST(a_late_body_is_told)
 {
+    static const char job[] = JOB;
     int fd;
     start_api("redis: {socket_timeout: 1}\napi: {stop_timeout: 0}\n");
     hang_writes(&fd, 1);
@@ -449,7 +450,7 @@ START_TEST(a_late_body_is_told)
     wait_until(HANG_MS, figure("sluice_api_requests_running") == 3);
     worker_process_signal(&worker, SIGTERM);
     free(answer_to(fd, "HTTP/1.1 503 ")); /* the last that is served */
-    ck_assert_int_eq(send(late, JOB + sizeof JOB_HEAD - 1, 23, MSG_NOSIGNAL), 23);
+    ck_assert_int_eq(send(late, job + sizeof JOB_HEAD - 1, 23, MSG_NOSIGNAL), 23);
     struct buf got = {0};
     ask_read(late, &got);
     (void)close(late); /* only read */
