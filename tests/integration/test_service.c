@@ -65,7 +65,7 @@ START_TEST(the_worker_tells_systemd)
     (void)told("RELOADING=1");
     (void)told("READY=1");
     worker_process_signal(&worker, SIGTERM);
-    (void)told("STOPPING=1\nSTATUS=draining\nEXTEND_TIMEOUT_USEC=97000000");
+    (void)told("STOPPING=1\nSTATUS=draining\nEXTEND_TIMEOUT_USEC=117000000");
     ck_assert_int_eq(worker_process_wait(&worker, HANG_MS), 0);
 }
 END_TEST
