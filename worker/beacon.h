@@ -27,6 +27,7 @@ struct beacon {
     /* the ticker's own: */
     double started_at; /* Redis' time; 0 before the first tick */
     uint64_t conf_version;
+    int threads; /* that may work, at the last look: settings, or an order */
     struct buf info;
     int64_t rtt_us;
     int busy;        /* jobs at the last report */

@@ -13,10 +13,16 @@ enum {
     RETRY_MS = 50,
 };
 
-void worker_begin_stop(struct worker *w)
+static void close_doors(struct worker *w)
 {
     w->begun_stop = true;
     dispatch_open(&w->dispatch, false);
+}
+
+void worker_begin_stop(struct worker *w, int64_t deadline_ns)
+{
+    atomic_store(&w->stop_deadline_ns, deadline_ns);
+    close_doors(w);
 }
 
 bool worker_wait_drained(struct worker *w, int64_t deadline_ns)
@@ -68,7 +74,7 @@ static void give_back(struct worker *w, int64_t deadline)
 
 bool worker_finish(struct worker *w, bool at_once)
 {
-    worker_begin_stop(w);
+    close_doors(w);
     /* No more promotions, no more presence; executors live on, for jobs that still run. */
     services_stop_above(w, SERVICE_EXECUTORS);
 
