@@ -133,11 +133,8 @@ static int check(const struct cli_command *cmd, struct request *r)
     const char *retry = given(r, RETRY), *count = given(r, COUNT);
     int64_t n = 1;
     r->queue = given(r, QUEUE) ? given(r, QUEUE) : "default";
-    if (!job_queue_name_ok(r->queue))
-        return cli_usage(cmd,
-                         "--queue \"%s\" is not a queue name; allowed: 1 to %d bytes without white "
-                         "space, commas and quotes",
-                         r->queue, JOB_QUEUE_MAX);
+    if (cli_check_queue(cmd, "--queue ", r->queue) != CLI_GO)
+        return CLI_USAGE;
     if (given(r, FROM_FILE)) {
         r->count = 1;
         return check_file_request(cmd, r);

@@ -45,7 +45,7 @@ int store_answer_wait(const struct store *s, struct redis_conn *c, const char *r
         return err_set(err, rc, "%s", err_phrase(rc));
     command_text(&cmd, "BLPOP");
     store_add_key(&cmd, s, KEY_REPLY_PREFIX, reply);
-    command_printf(&cmd, "%.3f", (double)timeout_ms / 1000);
+    command_printf(&cmd, "%.3f", timeout_ms > 0 ? (double)timeout_ms / 1000 : 0.001); /* 0: ever */
     rc = redis_call(c, &cmd, &popped, err);
     command_release(&cmd);
     if (rc == 0 && reply_type(popped) == REPLY_NIL) {

@@ -27,8 +27,8 @@ struct answer {
 int store_answers_write(const struct store *s, struct redis_conn *c, const struct answer *answers,
                         size_t n, struct err *err) warn_unused_result;
 
-/* The next answer, within at most so long (and the connection's own timeout is set for that): a
- * string, or *ret NULL when none came. */
+/* The next answer, within at most so long (and the connection's own timeout is set for that): the
+ * list's key and the answer, or *ret NULL when none came. */
 int store_answer_wait(const struct store *s, struct redis_conn *c, const char *reply,
                       int64_t timeout_ms, struct reply **ret, struct err *err) warn_unused_result;
 
