@@ -78,6 +78,7 @@ static int connect_and_sync(struct control *c, struct err *err)
     if (rc == 0)
         rc = sync_state(c, err);
     c->heard_ns = c->pinged_ns = clock_now_ns();
+    c->behind = rc == 0; /* messages may have come with the confirmation */
     return rc;
 }
 
@@ -121,6 +122,9 @@ static int listen(struct control *c)
                             {.fd = c->inbox->bell, .events = POLLIN}};
     (void)poll(fds, 3, c->behind && !full ? 0 : 1000); /* EINTR: look anyway */
     int rc = fds[0].revents || c->behind ? read_messages(c) : 0;
+    if (c->cancels) /* once for many, since it looks at every thread */
+        c->cancel(c->cancel_ctx);
+    c->cancels = false;
     obey_collect(c);
     obey_flush(c, clock_now_ns() + TAKE_NS);
     return rc;
@@ -142,6 +146,8 @@ static void *control_main(void *arg)
         if (rc == 0)
             continue;
         hang_up(c);
+        log_debug("orders are not heard at the moment",
+                  log_str("error", err.text[0] ? err.text : err_phrase(rc)));
         if (rc == -EACCES) {
             if (!refused)
                 log_warn("orders are not heard at once: subscribing is refused",

@@ -44,6 +44,7 @@ struct control {
     struct redis_conn *conn;
     int64_t heard_ns, pinged_ns;
     bool behind;         /* there is more to read */
+    bool cancels;        /* the set of cancelled jobs has grown by what was read */
     struct errands todo; /* what has to be written, obey.h */
 };
 

@@ -33,14 +33,6 @@ static void note(struct control *c, struct order *o, int rc, const struct err *e
 
 /* ---- Hearing -------------------------------------------------------------------------------- */
 
-static int cancel(struct control *c, const struct order *o)
-{
-    int rc = cancelled_add(c->cancelled, o->subject);
-    if (rc == 0)
-        c->cancel(c->cancel_ctx);
-    return rc;
-}
-
 void obey_message(struct control *c, struct slice text)
 {
     struct order o;
@@ -56,7 +48,8 @@ void obey_message(struct control *c, struct slice text)
         if (rc == 0)
             return;
     } else if (o.cmd == ORDER_CANCEL) {
-        rc = cancel(c, &o);
+        rc = cancelled_add(c->cancelled, o.subject);
+        c->cancels = true;
     } else if (o.cmd == ORDER_UNPAUSE && o.kept) {
         c->unpaused(c->unpaused_ctx);
     }

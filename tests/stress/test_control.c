@@ -263,6 +263,7 @@ static void check_facts(void)
         (void)snprintf(jid, sizeof jid, "c%d", i);
         ck_assert_int_eq(store_cancel(store, redis, jid, NULL), 0);
     }
+    (void)as_told(); /* whoever has answered has heard what was told before */
     for (int i = 0; i < QUEUES; i++) {
         (void)snprintf(queue, sizeof queue, "q%d", i);
         (void)snprintf(jid, sizeof jid, "p%d", i);
