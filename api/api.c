@@ -44,6 +44,7 @@ int api_new(struct conf *conf, struct api **ret, struct err *err)
     a->conf = conf_ref(conf);
     redis_clock_init(&a->clock);
     snapshots_init(&a->snapshots);
+    sampler_init(&a->sampler, a);
     a->born_at = (double)clock_wall_us() / 1e6;
     int rc = auth_init(&a->auth, conf->api_token, conf->api_read_token);
     if (rc == 0)
@@ -107,6 +108,9 @@ int api_start(struct api *a, struct err *err)
     rc = hub_start(a->store, a->pool, &a->hub);
     if (rc != 0)
         return err_set(err, rc, "cannot start threads: %s", err_phrase(rc));
+    rc = sampler_start(&a->sampler);
+    if (rc != 0)
+        return err_set(err, rc, "cannot start threads: %s", err_phrase(rc));
     rc = http_server_start(&o, &a->http, err);
     if (rc != 0)
         return err_prefix(err, rc, "api.listen");
@@ -142,6 +146,8 @@ void api_free(struct api *a)
         api_begin_stop(a);
     if (a->pool)
         redis_pool_stop(a->pool);
+    snapshots_interrupt(&a->snapshots);
+    sampler_stop(&a->sampler);
     crew_stop(&a->crew); /* every exchange is answered now */
     if (a->http && !http_server_wait_idle(a->http, clock_deadline_ms(LAST_WORDS_MS)))
         log_warn("clients had not read their answers at the end",
@@ -150,6 +156,7 @@ void api_free(struct api *a)
     http_server_stop(a->http);
     hub_free(a->hub);
     redis_pool_free(a->pool);
+    sampler_release(&a->sampler);
     snapshots_release(&a->snapshots);
     redis_clock_release(&a->clock);
     store_free(a->store);

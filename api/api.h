@@ -8,6 +8,9 @@
  *
  *   head ─ judge ─ body ─ line ─ a thread of the crew: gate ─ Redis ─ answer ─ access log
  *
+ * Two threads besides work for all clients together: the hub's (api/hub.h) and the sampler's
+ * (api/sampler.h).
+ *
  * Nothing is waited for without a bound: whoever gets no turn at Redis within api.max_wait is told
  * 503, with Retry-After. The crew has more threads than there are permits, so there is always one
  * left to say so.

@@ -1,5 +1,6 @@
 /*
- * Who may do what: bearer tokens (RFC 6750), one for everything and one for reading.
+ * Who may do what: bearer tokens (RFC 6750), one for everything and one for reading. A browser that
+ * asks its person sends it as a password (RFC 7617); the user's name may be any.
  *
  * Without any token everybody may do everything, which is why only this machine is listened to
  * then. A token that is not set matches nothing: with the reading one alone, nobody may write.

@@ -5,42 +5,58 @@
 
 #include "api/parts.h"
 #include "api/routes.h"
+#include "http/origin.h"
 #include "http/path.h"
 
-/* A row of the path, and the one of the method when there is one. */
-static const struct route *find(const struct http_request *req, const struct route **ret_path)
-{
-    const char *method = strcmp(req->method, "HEAD") == 0 ? "GET" : req->method;
-    for (const struct route *r = routes; r < routes + nroutes; r++) {
-        if (!http_path_match(r->path, req->path, NULL))
-            continue;
-        *ret_path = r;
-        if (strcmp(r->method, method) == 0)
-            return r;
-    }
-    return NULL;
-}
-
 /* The methods of a path: "GET, HEAD, OPTIONS". */
-static void allow(struct http_response *res, const struct route *path)
+static void allow(struct http_exchange *x)
 {
     char text[HTTP_HEADER_VALUE_MAX];
     int n = 0;
     for (const struct route *r = routes; r < routes + nroutes; r++)
-        if (strcmp(r->path, path->path) == 0)
+        if (http_path_match(r->path, x->req.path, NULL))
             n += snprintf(text + n, sizeof text - (size_t)n, "%s, %s", r->method,
                           strcmp(r->method, "GET") == 0 ? "HEAD, " : "");
     (void)snprintf(text + n, sizeof text - (size_t)n, "OPTIONS"); /* all of them fit */
-    http_set_header(res, "Allow", text);
+    http_set_header(&x->res, "Allow", text);
 }
 
-static void refuse_stranger(struct http_exchange *x)
+static bool reads_only(const char *method)
+{
+    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 ||
+           strcmp(method, "OPTIONS") == 0;
+}
+
+/* False, and refused, when it comes from a page that we have not served. Without a Host header it
+ * comes from no browser. */
+static bool judge_source(const struct api *a, struct http_exchange *x)
+{
+    const char *host = http_header(x, "Host");
+    if (!auth_required(&a->auth) && host && !http_host_is_local(host, a->conf->api_listen)) {
+        http_fail(&x->res, HTTP_FORBIDDEN, "unknown_host",
+                  "without a token the header Host must be localhost, a loopback address or the "
+                  "host of api.listen");
+        return false;
+    }
+    if (!reads_only(x->req.method) &&
+        http_is_cross_origin(host, http_header(x, "Origin"), http_header(x, "Sec-Fetch-Site"))) {
+        http_fail(&x->res, HTTP_FORBIDDEN, "cross_origin",
+                  "pages of other origins may not do this: the header Origin must be that of Host");
+        return false;
+    }
+    return true;
+}
+
+static void refuse_stranger(struct http_exchange *x, const struct route *path)
 {
     http_fail(&x->res, HTTP_UNAUTHORIZED, "unauthorized",
               http_header(x, "Authorization")
                   ? "the token is not known"
-                  : "a token is required: the header Authorization: Bearer TOKEN");
+                  : "a token is required: the header Authorization: Bearer TOKEN, or Basic with it "
+                    "as the password");
     http_set_header(&x->res, "WWW-Authenticate", "Bearer");
+    if (path && path->page)
+        http_set_header(&x->res, "WWW-Authenticate", "Basic realm=\"sluice\"");
 }
 
 /* "application/json; charset=utf-8" is application/json. */
@@ -70,12 +86,15 @@ static bool judge_body(struct http_exchange *x, const struct route *route)
 bool judge_begin(void *ctx, struct http_exchange *x)
 {
     const struct api *a = ctx;
-    const struct route *path = NULL, *route = find(&x->req, &path);
+    const struct route *path = NULL;
+    const struct route *route = route_find(routes, nroutes, x->req.method, x->req.path, &path);
     enum rights rights = RIGHTS_NONE;
+    if (!judge_source(a, x))
+        return false;
     if (!path || path->rights != RIGHTS_NONE) {
         rights = auth_rights(&a->auth, http_header(x, "Authorization"));
         if (rights == RIGHTS_NONE) {
-            refuse_stranger(x);
+            refuse_stranger(x, path);
             return false;
         }
     }
@@ -90,7 +109,7 @@ bool judge_begin(void *ctx, struct http_exchange *x)
             http_fail(&x->res, HTTP_METHOD_NOT_ALLOWED, "method_not_allowed",
                       "this method is not served at this path; the header Allow names those that "
                       "are");
-        allow(&x->res, path);
+        allow(x);
         return false;
     }
     if (rights < route->rights) {

@@ -1,7 +1,11 @@
 /*
  * Judging a request by its head, before its body is read and a thread is spent on it: is the
- * process stopping, who asks, is there such a path, such a method, may they, is the body of a kind
- * that is taken. In this order, so that who has no token learns nothing of what is served.
+ * process stopping, does a page of somebody else ask through a browser, who asks, is there such a
+ * path, such a method, may they, is the body of a kind that is taken. In this order, so that who
+ * has no token learns nothing of what is served.
+ *
+ * Pages of others may read nothing of ours, since we allow it to none (there is no CORS header),
+ * and may change nothing: http/origin.h. Without a token, nor may a page whose name resolves to us.
  *
  * Threads: on the server's; nothing here waits.
  */

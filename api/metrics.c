@@ -70,7 +70,7 @@ void answer_metrics(struct call *c)
     struct snapshot *s = NULL;
     struct err err = {""};
     c->res->content_type = METRICS_CONTENT_TYPE;
-    int rc = snapshot_get(c, &s, &err);
+    int rc = snapshot_get(c->api, SNAPSHOT_FIGURES, call_deadline_ns(c), &s, &err);
     put_traffic(out, c->api);
     put_hub(out, c->api->hub);
     metrics_gauge(out, "sluice_redis_up", "1 when Redis has answered within the last second.",

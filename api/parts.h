@@ -12,6 +12,7 @@
 #include "api/clock.h"
 #include "api/crew.h"
 #include "api/hub.h"
+#include "api/sampler.h"
 #include "api/snapshot.h"
 #include "http/server.h"
 #include "redis/pool.h"
@@ -25,6 +26,7 @@ struct api {
     struct crew crew;
     struct redis_clock clock;
     struct snapshots snapshots;
+    struct sampler sampler;
     struct traffic traffic;
     struct hub *hub;          /* NULL until it is started */
     struct http_server *http; /* NULL until it is started */

@@ -12,6 +12,7 @@
 
 #include "api/auth.h"
 #include "api/call.h"
+#include "store/sets.h"
 
 struct route {
     const char *method;
@@ -19,11 +20,20 @@ struct route {
     enum rights rights; /* RIGHTS_NONE: open to everybody, also where there is a token */
     bool at_once;       /* waits for nothing, so it needs no thread of the crew */
     bool takes_jobs;    /* takes a body: application/json or application/x-ndjson */
+    enum job_set set;   /* of the jobs that it is about, if it is about some in one */
+    bool page;          /* opened by people: their browser may ask them for the token */
     void (*answer)(struct call *c);
 };
 
 extern const struct route routes[];
 extern const size_t nroutes;
+
+/* The row of a path and a method, NULL when there is none; *ret_path, then too, is a row of the
+ * path, if it has one. A fixed word goes before a parameter: of "/v1/dead/{jid}" and
+ * "/v1/dead/requeue" the second is meant, for the methods that it has; the others are those of a
+ * job with that name. */
+const struct route *route_find(const struct route *rows, size_t n, const char *method,
+                               const char *path, const struct route **ret_path);
 
 /* One file each. */
 void answer_livez(struct call *c);
@@ -35,15 +45,18 @@ void answer_events(struct call *c);
 void answer_queues(struct call *c);
 void answer_pause(struct call *c);
 void answer_resume(struct call *c);
+void answer_running(struct call *c);
 void answer_workers(struct call *c);
 void answer_worker_quiet(struct call *c);
 void answer_worker_resume(struct call *c);
 void answer_worker_stop(struct call *c);
-void answer_retry(struct call *c);
-void answer_schedule(struct call *c);
-void answer_dead(struct call *c);
+void answer_set(struct call *c);
 void answer_requeue(struct call *c);
+void answer_requeue_many(struct call *c);
+void answer_delete_many(struct call *c);
 void answer_delete(struct call *c);
+void answer_history(struct call *c);
+void answer_search(struct call *c);
 void answer_stats(struct call *c);
 void answer_metrics(struct call *c);
 void answer_description(struct call *c);

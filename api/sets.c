@@ -1,4 +1,4 @@
-/* GET /v1/retry, /v1/schedule and /v1/dead; requeueing and deleting what is dead. */
+/* Of /v1/retry, /v1/schedule and /v1/dead: a page, and one job that is requeued or deleted. */
 #include <stdlib.h>
 
 #include "api/parts.h"
@@ -8,33 +8,23 @@
 
 enum { PAGE_DEFAULT = 50, OFFSET_MAX = 1000000000 };
 
-static void answer_page(struct call *c, enum job_set set)
+static enum job_set set_of(const struct call *c)
+{
+    return ((const struct route *)c->x->mark)->set;
+}
+
+void answer_set(struct call *c)
 {
     struct err err = {""};
     int64_t offset = 0, limit = PAGE_DEFAULT;
     if (!call_query(c, "offset", 0, OFFSET_MAX, &offset) ||
         !call_query(c, "limit", 1, JOB_PAGE_MAX, &limit) || !call_redis(c))
         return;
-    int rc = store_put_page(c->api->store, c->redis, set, offset, limit, &c->res->body, &err);
+    int rc = store_put_page(c->api->store, c->redis, set_of(c), offset, limit, &c->res->body, &err);
     if (rc != 0)
         call_fail(c, rc, &err);
     else
         buf_putc(&c->res->body, '\n');
-}
-
-void answer_retry(struct call *c)
-{
-    answer_page(c, JOBS_RETRY);
-}
-
-void answer_schedule(struct call *c)
-{
-    answer_page(c, JOBS_SCHEDULE);
-}
-
-void answer_dead(struct call *c)
-{
-    answer_page(c, JOBS_DEAD);
 }
 
 static void put_jid(struct call *c)
@@ -49,8 +39,8 @@ void answer_requeue(struct call *c)
     char *queue = NULL;
     if (!call_redis(c))
         return;
-    int rc = store_requeue_dead(c->api->store, c->redis, c->param, c->api->conf->max_payload,
-                                &queue, &err);
+    int rc = store_requeue(c->api->store, c->redis, set_of(c), c->param, c->api->conf->max_payload,
+                           &queue, &err);
     if (rc != 0) {
         call_fail(c, rc, &err);
         return;
@@ -67,7 +57,8 @@ void answer_delete(struct call *c)
     struct err err = {""};
     if (!call_redis(c))
         return;
-    int rc = store_delete_dead(c->api->store, c->redis, c->param, c->api->conf->max_payload, &err);
+    int rc = store_delete(c->api->store, c->redis, set_of(c), c->param,
+                          (int64_t)c->api->conf->stream_ttl, c->api->conf->max_payload, &err);
     if (rc != 0) {
         call_fail(c, rc, &err);
         return;

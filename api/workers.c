@@ -7,19 +7,12 @@
 
 void answer_workers(struct call *c)
 {
-    struct err err = {""};
-    struct worker_info *workers = NULL;
-    size_t n = 0;
-    if (!call_redis(c))
+    struct snapshot *s = snapshot_for(c, SNAPSHOT_WORKERS);
+    if (!s)
         return;
-    int rc = store_workers(c->api->store, c->redis, &workers, &n, &err);
-    if (rc != 0) {
-        call_fail(c, rc, &err);
-        return;
-    }
-    inspect_put_workers(&c->res->body, workers, n);
+    inspect_put_workers(&c->res->body, s->workers, s->nworkers);
     buf_putc(&c->res->body, '\n');
-    worker_infos_free(workers, n);
+    snapshot_unref(s);
 }
 
 /* Written down before it is told, so a worker that is away for a moment obeys when it is back. */

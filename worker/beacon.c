@@ -36,8 +36,43 @@ static int follow_conf(struct beacon *b, struct redis_conn *conn, struct conf *c
     return rc;
 }
 
-static int report(struct beacon *b, struct redis_conn *conn, enum presence_signal *ret_signal,
-                  struct err *err)
+static int larger(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+/* Read before the report takes a permit of its own, or an idle worker would show one in use. What a
+ * report that fails has not told goes into the next. */
+static void read_gauges(struct beacon *b, struct tally_sums *ret_sums, struct gauges *ret)
+{
+    struct redis_pool_stats s;
+    int permits, connections;
+    redis_pool_stats(b->pool, &s);
+    redis_pool_recent_peaks(b->pool, &permits, &connections);
+    tally_sum(b->tally, ret_sums);
+    b->permits_peak = larger(b->permits_peak, permits);
+    b->connections_peak = larger(b->connections_peak, connections);
+    *ret = (struct gauges){
+        .known = true,
+        .permits = {.limit = s.permits_limit,
+                    .in_use = s.permits_in_use,
+                    .waiting = s.permits_waiting,
+                    .peak = b->permits_peak},
+        .connections = {.limit = s.connections_limit,
+                        .open = s.connections_open,
+                        .in_use = s.connections_in_use,
+                        .peak = b->connections_peak},
+        .processed = (int64_t)ret_sums->processed,
+        .failed = (int64_t)ret_sums->failed,
+        .duration = ret_sums->duration,
+        .latency = ret_sums->latency,
+    };
+    histogram_subtract(&ret->duration, &b->told.duration);
+    histogram_subtract(&ret->latency, &b->told.latency);
+}
+
+static int report(struct beacon *b, struct redis_conn *conn, const struct gauges *gauges,
+                  enum presence_signal *ret_signal, struct err *err)
 {
     struct dispatch_stats now;
     dispatch_stats(b->dispatch, &now);
@@ -57,6 +92,7 @@ static int report(struct beacon *b, struct redis_conn *conn, enum presence_signa
         .rtt_us = b->rtt_us,
         .rss_kb = process_rss_kb(0),
         .now = heartbeat_redis_now(b->heartbeat),
+        .gauges = *gauges,
         .jobs = jobs,
         .njobs = n,
     };
@@ -87,10 +123,13 @@ static int64_t tick(void *ctx)
         return LOOK_MS;
     struct err err = {""};
     enum presence_signal signal = PRESENCE_NONE;
+    struct gauges gauges;
+    struct tally_sums sums;
     if (!heartbeat_wait_fresh(b->heartbeat, clock_deadline_ms(TAKE_MS)))
         return LOOK_MS;
     if (b->started_at == 0)
         b->started_at = heartbeat_redis_now(b->heartbeat);
+    read_gauges(b, &sums, &gauges);
     int rc = redis_pool_take(b->pool, clock_deadline_ms(TAKE_MS), &conn, &err);
     if (rc == 0) {
         uint64_t version;
@@ -103,7 +142,7 @@ static int64_t tick(void *ctx)
         }
         if (rc == 0) {
             b->conf_version = version;
-            rc = report(b, conn, &signal, &err);
+            rc = report(b, conn, &gauges, &signal, &err);
         } else {
             b->conf_version = 0; /* again */
         }
@@ -114,6 +153,10 @@ static int64_t tick(void *ctx)
         b->signalled(b->signalled_ctx, signal);
     if (rc != 0 && rc != -ECANCELED)
         log_warn("could not report to the dashboard", log_str("error", err.text));
+    if (rc == 0) {
+        b->told = sums;
+        b->permits_peak = b->connections_peak = 0;
+    }
     if (rc == 0 || rc == -EMEDIUMTYPE)
         b->next_ns = clock_deadline_ms(b->busy > 0 ? BEAT_MS : IDLE_BEAT_MS);
     return LOOK_MS;

@@ -1,6 +1,7 @@
 /*
  * The beacon: keeps this worker visible to Sidekiq's dashboard and to `sluice workers`
- * (store/presence), and takes the signals that the dashboard's Quiet and Stop buttons leave.
+ * (store/presence), shows its gauges (store/gauges.h), and takes the signals that the dashboard's
+ * Quiet and Stop buttons leave.
  *
  * Display only. It has nothing to do with the lease, so it may be late or fail without harm.
  *
@@ -21,6 +22,7 @@ struct beacon {
     struct dispatch *dispatch;
     struct runner *runner;
     struct live *live;
+    struct tally *tally;
     void (*signalled)(void *ctx, enum presence_signal signal);
     void *signalled_ctx;
     struct ticker ticker;
@@ -30,9 +32,11 @@ struct beacon {
     int threads; /* that may work, at the last look: settings, or an order */
     struct buf info;
     int64_t rtt_us;
-    int busy;        /* jobs at the last report */
-    bool quiet;      /* as of the last report */
-    int64_t next_ns; /* when the next report is due by itself */
+    struct tally_sums told;             /* as of the last report that Redis has */
+    int permits_peak, connections_peak; /* since then */
+    int busy;                           /* jobs at the last report */
+    bool quiet;                         /* as of the last report */
+    int64_t next_ns;                    /* when the next report is due by itself */
 };
 
 int beacon_start(struct beacon *b) warn_unused_result; /* pointers set by the caller */

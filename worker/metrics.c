@@ -27,25 +27,15 @@ static void put_outcomes(struct buf *out, struct tally *t, unsigned n)
     }
 }
 
-/* Runs of any outcome. */
-static void sum_durations(const struct tally_entry *e, struct histogram *ret)
-{
-    *ret = (struct histogram){0};
-    for (int o = 0; o < TALLY_OUTCOMES; o++) {
-        for (int i = 0; i < HISTOGRAM_BUCKETS; i++)
-            ret->count[i] += atomic_load_explicit(&e->duration[o].count[i], memory_order_relaxed);
-        ret->sum_us += atomic_load_explicit(&e->duration[o].sum_us, memory_order_relaxed);
-    }
-}
-
 static void put_times(struct buf *out, struct tally *t, unsigned nentries, unsigned nqueues)
 {
     const char *name = "sluice_job_duration_seconds";
     metrics_family(out, name, METRICS_HISTOGRAM, "How long handlers ran.");
     for (unsigned i = 0; i < nentries; i++) {
         const struct tally_entry *e = t->entries[i];
-        struct histogram all;
-        sum_durations(e, &all);
+        struct histogram all = {0}; /* runs of any outcome */
+        for (int o = 0; o < TALLY_OUTCOMES; o++)
+            histogram_add(&all, &e->duration[o]);
         metrics_put_histogram(out, name,
                               metrics_labels({"queue", e->queue->name}, {"class", e->klass}), &all);
     }

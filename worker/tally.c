@@ -159,3 +159,21 @@ uint64_t tally_total(const struct tally *t, enum tally_outcome outcome)
         total += histogram_total(&t->entries[i]->duration[outcome]);
     return total;
 }
+
+void tally_sum(const struct tally *t, struct tally_sums *ret)
+{
+    unsigned nentries = atomic_load_explicit(&t->nentries, memory_order_acquire);
+    unsigned nqueues = atomic_load_explicit(&t->nqueues, memory_order_acquire);
+    memset(ret, 0, sizeof *ret);
+    for (unsigned i = 0; i < nentries; i++)
+        for (int o = 0; o < TALLY_OUTCOMES; o++) {
+            const struct histogram *h = &t->entries[i]->duration[o];
+            uint64_t before = histogram_total(&ret->duration);
+            histogram_add(&ret->duration, h);
+            if (o == TALLY_FAILED || o == TALLY_DEAD)
+                ret->failed += histogram_total(&ret->duration) - before;
+        }
+    ret->processed = histogram_total(&ret->duration);
+    for (unsigned i = 0; i < nqueues; i++)
+        histogram_add(&ret->latency, &t->queues[i]->latency);
+}

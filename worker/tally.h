@@ -67,6 +67,13 @@ struct tally_entry *tally_find(struct tally *t, const char *queue, const char *k
 /* Jobs that ended so, over all queues and classes. */
 uint64_t tally_total(const struct tally *t, enum tally_outcome outcome);
 
+/* All queues and classes together, since the start. */
+struct tally_sums {
+    uint64_t processed, failed; /* failed: of these, as stat:failed counts them */
+    struct histogram duration, latency;
+};
+void tally_sum(const struct tally *t, struct tally_sums *ret);
+
 /* A job starts that had waited for so long. */
 static inline void tally_start(struct tally_entry *e, int64_t latency_ns)
 {

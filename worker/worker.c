@@ -151,6 +151,7 @@ static void wire(struct worker *w)
         .dispatch = &w->dispatch,
         .runner = &w->runner,
         .live = &w->live,
+        .tally = &w->tally,
         .signalled = on_signal,
     };
 }

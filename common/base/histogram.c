@@ -10,6 +10,28 @@ void histogram_add_ns(struct histogram *h, int64_t ns)
     atomic_fetch_add_explicit(&h->sum_us, us, memory_order_relaxed);
 }
 
+void histogram_add(struct histogram *h, const struct histogram *other)
+{
+    for (int i = 0; i < HISTOGRAM_BUCKETS; i++)
+        atomic_fetch_add_explicit(&h->count[i],
+                                  atomic_load_explicit(&other->count[i], memory_order_relaxed),
+                                  memory_order_relaxed);
+    atomic_fetch_add_explicit(&h->sum_us,
+                              atomic_load_explicit(&other->sum_us, memory_order_relaxed),
+                              memory_order_relaxed);
+}
+
+void histogram_subtract(struct histogram *h, const struct histogram *earlier)
+{
+    for (int i = 0; i < HISTOGRAM_BUCKETS; i++)
+        atomic_fetch_sub_explicit(&h->count[i],
+                                  atomic_load_explicit(&earlier->count[i], memory_order_relaxed),
+                                  memory_order_relaxed);
+    atomic_fetch_sub_explicit(&h->sum_us,
+                              atomic_load_explicit(&earlier->sum_us, memory_order_relaxed),
+                              memory_order_relaxed);
+}
+
 uint64_t histogram_total(const struct histogram *h)
 {
     uint64_t total = 0;

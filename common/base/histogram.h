@@ -21,6 +21,11 @@ struct histogram {
 void histogram_add_ns(struct histogram *h, int64_t ns);
 uint64_t histogram_total(const struct histogram *h);
 
+/* Adds all of another one; takes away all of an earlier state of the same one, which leaves what
+ * came since. */
+void histogram_add(struct histogram *h, const struct histogram *other);
+void histogram_subtract(struct histogram *h, const struct histogram *earlier);
+
 /* The upper bound in µs of the bucket that holds quantile q (0..1]; 0 when empty. */
 uint64_t histogram_quantile_us(const struct histogram *h, double q);
 

@@ -16,6 +16,7 @@ void permit_init(struct permit *p, int limit)
     atomic_init(&p->in_use, 0);
     atomic_init(&p->waiting, 0);
     atomic_init(&p->peak, 0);
+    atomic_init(&p->recent, 0);
     atomic_init(&p->stopping, false);
     for (int i = 0; i < HISTOGRAM_BUCKETS; i++)
         atomic_init(&p->wait.count[i], 0);
@@ -47,13 +48,19 @@ static int wait_until(sem_t *sem, int64_t deadline_ns)
     }
 }
 
+static void raise_to(atomic_int *peak, int now)
+{
+    int was = atomic_load_explicit(peak, memory_order_relaxed);
+    while (now > was && !atomic_compare_exchange_weak_explicit(
+                            peak, &was, now, memory_order_relaxed, memory_order_relaxed))
+        ;
+}
+
 static void note_taken(struct permit *p, int64_t waited_ns)
 {
     int now = atomic_fetch_add_explicit(&p->in_use, 1, memory_order_relaxed) + 1;
-    int peak = atomic_load_explicit(&p->peak, memory_order_relaxed);
-    while (now > peak && !atomic_compare_exchange_weak_explicit(
-                             &p->peak, &peak, now, memory_order_relaxed, memory_order_relaxed))
-        ;
+    raise_to(&p->peak, now);
+    raise_to(&p->recent, now);
     histogram_add_ns(&p->wait, waited_ns);
 }
 
@@ -136,6 +143,13 @@ void permit_resize(struct permit *p, int limit)
             break;
     }
     mutex_unlock(&p->resize_mutex);
+}
+
+int permit_recent_peak(struct permit *p)
+{
+    int peak = atomic_exchange(&p->recent, 0);
+    raise_to(&p->recent, atomic_load(&p->in_use)); /* those go on into the next interval */
+    return peak;
 }
 
 void permit_stop(struct permit *p)

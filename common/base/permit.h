@@ -34,6 +34,7 @@ struct permit {
     atomic_int in_use;
     atomic_int waiting; /* threads inside a blocking acquire */
     atomic_int peak;    /* highest in_use since the start */
+    atomic_int recent;  /* the same since permit_recent_peak() was asked last */
     atomic_bool stopping;
     struct histogram wait; /* time from the call to the permit */
 };
@@ -47,6 +48,9 @@ void permit_give(struct permit *p);
 
 /* Changes the limit while in use; never waits. limit >= 1. */
 void permit_resize(struct permit *p, int limit);
+
+/* The highest in_use since the last call: for one caller, who asks at intervals. */
+int permit_recent_peak(struct permit *p);
 
 /* Wakes every waiter with -ECANCELED and refuses every later acquire. Permits that are held
  * stay valid until given back. */

@@ -27,14 +27,22 @@ static int split(const char *address, char *host, size_t size, const char **ret_
     return 0;
 }
 
-static bool is_loopback(const struct sockaddr *addr)
+bool http_address_is_loopback(int family, const void *address)
 {
-    if (addr->sa_family == AF_INET6) {
-        const struct in6_addr *a = &((const struct sockaddr_in6 *)(const void *)addr)->sin6_addr;
+    if (family == AF_INET6) {
+        const struct in6_addr *a = address;
         return IN6_IS_ADDR_LOOPBACK(a) || (IN6_IS_ADDR_V4MAPPED(a) && a->s6_addr[12] == 127);
     }
-    const struct sockaddr_in *a = (const struct sockaddr_in *)(const void *)addr;
-    return ntohl(a->sin_addr.s_addr) >> 24 == 127;
+    const struct in_addr *a = address;
+    return ntohl(a->s_addr) >> 24 == 127;
+}
+
+static bool is_loopback(const struct sockaddr *addr)
+{
+    const void *at = addr;
+    if (addr->sa_family == AF_INET6)
+        return http_address_is_loopback(AF_INET6, &((const struct sockaddr_in6 *)at)->sin6_addr);
+    return http_address_is_loopback(AF_INET, &((const struct sockaddr_in *)at)->sin_addr);
 }
 
 static int listen_at(const struct addrinfo *at)

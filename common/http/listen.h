@@ -18,4 +18,7 @@
 int http_listen(const char *address, int *ret_fd, bool *ret_loopback,
                 struct err *err) warn_unused_result;
 
+/* Of an in_addr or in6_addr. */
+bool http_address_is_loopback(int family, const void *address);
+
 #endif

@@ -79,6 +79,9 @@ int envelope_check(struct slice payload, struct envelope *ret, const char **ret_
                    struct err *err) warn_unused_result;
 void envelope_release(struct envelope *e); /* accepts a zeroed one; leaves one */
 
+/* The queue that it goes to from `retry` or `schedule`; "default" when it names none. */
+const char *envelope_next_queue(const struct envelope *e);
+
 /* Executions so far, this one included: 1 for a job that never failed. */
 int64_t envelope_attempt(const struct envelope *e);
 

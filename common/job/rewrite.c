@@ -105,6 +105,13 @@ int envelope_put_scheduled(const struct envelope *e, const char *queue, double n
     return apply(&c, e, out);
 }
 
+const char *envelope_next_queue(const struct envelope *e)
+{
+    if (e->retry_queue && e->retry_count >= 0)
+        return e->retry_queue;
+    return e->queue ? e->queue : "default";
+}
+
 void job_put_time(struct buf *out, double seconds)
 {
     double near = fmin(fmax(seconds, -1e12), 1e12);

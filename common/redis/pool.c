@@ -158,6 +158,8 @@ static void count_locked(struct redis_pool *pool, enum lane lane)
     assert(pool->open < pool->max_connections);
     if (++pool->open > pool->peak)
         pool->peak = pool->open;
+    if (pool->open > pool->recent)
+        pool->recent = pool->open;
     pool->in_use++;
     if (lane == LANE_PRIVATE)
         pool->private_open++;

@@ -120,4 +120,8 @@ struct redis_pool_stats {
 };
 void redis_pool_stats(struct redis_pool *pool, struct redis_pool_stats *ret);
 
+/* The highest permits in use and connections open since the last call, since what is reported at
+ * intervals shows nothing of what lies between them. For one caller. */
+void redis_pool_recent_peaks(struct redis_pool *pool, int *ret_permits, int *ret_connections);
+
 #endif

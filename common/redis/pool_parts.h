@@ -36,6 +36,7 @@ struct redis_pool {
     int private_open; /* of these, the private ones */
     int in_use;       /* of these, those taken, private ones included */
     int peak;         /* highest `open` */
+    int recent;       /* the same since redis_pool_recent_peaks() was asked last */
     uint64_t given, connects, connect_failures, discarded;
     uint64_t broken, reconnects; /* broken: and not yet replaced */
     int idle_count;

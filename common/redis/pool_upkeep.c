@@ -110,3 +110,12 @@ void redis_pool_stats(struct redis_pool *pool, struct redis_pool_stats *ret)
     ret->breaker_open = door_is_shut(&pool->door);
     mutex_unlock(&pool->mutex);
 }
+
+void redis_pool_recent_peaks(struct redis_pool *pool, int *ret_permits, int *ret_connections)
+{
+    *ret_permits = permit_recent_peak(&pool->permit);
+    mutex_lock(&pool->mutex);
+    *ret_connections = pool->recent;
+    pool->recent = pool->open;
+    mutex_unlock(&pool->mutex);
+}

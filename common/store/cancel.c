@@ -9,7 +9,7 @@
 #include "scripts.h"
 #include "store/job_view.h"
 #include "store/order.h"
-#include "store/stream.h"
+#include "withdraw.h"
 
 int store_cancel(const struct store *s, struct redis_conn *c, const char *jid, struct err *err)
 {
@@ -56,36 +56,20 @@ struct search {
 };
 
 /* Takes one payload out of its place, if it is still there. */
-static int withdraw(struct search *w, struct slice key, struct slice payload, bool tracked,
-                    struct err *err)
+static int take_out(struct search *w, struct slice key, const struct found *found, struct err *err)
 {
-    struct script_call call = {0};
-    struct command *cmd = &call.cmd;
-    struct reply *reply = NULL;
-    double now = 0;
-    int rc = store_time(w->c, &now, err);
-    script_begin(&call, &script_withdraw, 3);
-    command_add(cmd, key);
-    store_add_key(cmd, w->s, KEY_JOB_PREFIX, w->jid);
-    store_add_key(cmd, w->s, KEY_STREAM_PREFIX, w->jid);
-    command_add(cmd, payload);
-    command_int(cmd, tracked);
-    command_int(cmd, w->ttl_s);
-    command_text(cmd, STREAM_STATUS_EVENT("stopped"));
-    command_text(cmd, "state");
-    command_text(cmd, "stopped");
-    command_text(cmd, "finished_at");
-    command_printf(cmd, "%.6f", now);
-    command_text(cmd, "error_class");
-    command_text(cmd, "Cancelled");
-    command_text(cmd, "error");
-    command_text(cmd, "cancelled before it ran");
+    struct withdrawal out = {
+        .key = key,
+        .payload = buf_slice(&found->payload),
+        .jid = w->jid,
+        .tracked = found->tracked,
+        .ttl_s = w->ttl_s,
+        .error_class = "Cancelled",
+        .error = "cancelled before it ran",
+    };
+    int rc = store_time(w->c, &out.now, err);
     if (rc == 0)
-        rc = script_run(w->c, &call, &reply, err);
-    if (rc == 0)
-        w->found = reply_int(reply) == 1;
-    reply_free(reply);
-    script_call_release(&call);
+        rc = withdraw(w->s, w->c, &out, &w->found, err);
     return rc;
 }
 
@@ -95,7 +79,7 @@ static int search(struct search *w, struct slice key, struct err *err)
     struct found found = {0};
     int rc = find_job(w->c, key, w->jid, w->max_payload, STORE_CANCEL_LOOK_MAX, &found, err);
     if (rc == 0 && found.payload.n > 0)
-        rc = withdraw(w, key, buf_slice(&found.payload), found.tracked, err);
+        rc = take_out(w, key, &found, err);
     buf_release(&found.payload);
     return rc;
 }

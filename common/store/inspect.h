@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "store/gauges.h"
 #include "store/store.h"
 
 struct store_stats {
@@ -45,8 +46,10 @@ struct worker_info {
     bool lease;     /* holds a Sluice lease now; false for Sidekiq's processes */
     bool sluice;    /* is in sluice:workers */
     int64_t claims; /* entries in its registry */
+    struct gauges gauges;
 };
-/* Everything in `processes` or in sluice:workers, sorted by identity. */
+/* Everything in `processes` or in sluice:workers, sorted by identity; of very many the first. */
+enum { INSPECT_PROCESSES_MAX = 5000 };
 int store_workers(const struct store *s, struct redis_conn *c, struct worker_info **ret,
                   size_t *ret_n, struct err *err) warn_unused_result;
 void worker_infos_free(struct worker_info *w, size_t n);

@@ -65,6 +65,38 @@ const char *worker_info_state(const struct worker_info *w)
     return w->quiet ? "quiet" : "running";
 }
 
+/* Seconds, to the next power of two of a microsecond. */
+static void put_quantiles(struct buf *out, const char *name, const struct histogram *h)
+{
+    if (histogram_total(h) == 0)
+        buf_printf(out, ",\"%s\":null", name);
+    else
+        buf_printf(out, ",\"%s\":{\"p50\":%.6f,\"p99\":%.6f}", name,
+                   (double)histogram_quantile_us(h, 0.5) / 1e6,
+                   (double)histogram_quantile_us(h, 0.99) / 1e6);
+}
+
+static void put_gauges(struct buf *out, const struct gauges *g)
+{
+    if (!g->known) {
+        buf_puts(out, ",\"permits\":null,\"connections\":null,\"processed\":null,"
+                      "\"failed\":null,\"duration_s\":null,\"latency_s\":null");
+        return;
+    }
+    buf_printf(out,
+               ",\"permits\":{\"limit\":%" PRId64 ",\"in_use\":%" PRId64 ",\"waiting\":%" PRId64
+               ",\"peak\":%" PRId64 "}",
+               g->permits.limit, g->permits.in_use, g->permits.waiting, g->permits.peak);
+    buf_printf(out,
+               ",\"connections\":{\"limit\":%" PRId64 ",\"open\":%" PRId64 ",\"in_use\":%" PRId64
+               ",\"peak\":%" PRId64 "}",
+               g->connections.limit, g->connections.open, g->connections.in_use,
+               g->connections.peak);
+    buf_printf(out, ",\"processed\":%" PRId64 ",\"failed\":%" PRId64, g->processed, g->failed);
+    put_quantiles(out, "duration_s", &g->duration);
+    put_quantiles(out, "latency_s", &g->latency);
+}
+
 void inspect_put_workers(struct buf *out, const struct worker_info *w, size_t n)
 {
     buf_puts(out, "{\"workers\":[");
@@ -74,9 +106,12 @@ void inspect_put_workers(struct buf *out, const struct worker_info *w, size_t n)
         buf_printf(out,
                    ",\"state\":\"%s\",\"sluice\":%s,\"lease\":%s,\"quiet\":%s,\"busy\":%" PRId64
                    ",\"threads\":%" PRId64 ",\"claims\":%" PRId64 ",\"rss_kb\":%" PRId64
-                   ",\"rtt_us\":%" PRId64 ",\"beat\":%.6f,\"info\":",
+                   ",\"rtt_us\":%" PRId64 ",\"beat\":",
                    worker_info_state(w), truth(w->sluice), truth(w->lease), truth(w->quiet),
-                   w->busy, w->concurrency, w->claims, w->rss_kb, w->rtt_us, w->beat);
+                   w->busy, w->concurrency, w->claims, w->rss_kb, w->rtt_us);
+        job_put_time(out, w->beat);
+        put_gauges(out, &w->gauges);
+        buf_puts(out, ",\"info\":");
         put_json(out, slice_of(w->info));
         buf_putc(out, '}');
     }

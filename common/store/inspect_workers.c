@@ -32,6 +32,8 @@ static void ask_worker(struct questions *q, const struct store *s, const char *i
     command_printf(&q->cmd, "%s%s", s->prefix, identity);
     for (int f = 0; f < WORKER_FIELDS; f++)
         command_text(&q->cmd, worker_fields[f]);
+    for (int f = 0; f < GAUGE_FIELDS; f++)
+        command_text(&q->cmd, gauge_fields[f]);
     question_send(q);
     question_ask_named(q, s, "EXISTS", KEY_LEASE_PREFIX, identity);
     question_ask_named(q, s, "HLEN", KEY_CLAIMS_PREFIX, identity);
@@ -48,6 +50,7 @@ static int read_worker(struct worker_info *w, const struct reply *hash, const st
     w->concurrency = reply_int(reply_at(hash, FIELD_CONCURRENCY));
     w->lease = reply_int(lease) == 1;
     w->claims = reply_int(claims);
+    gauges_read(hash, WORKER_FIELDS, &w->gauges);
     w->info = question_text(reply_at(hash, FIELD_INFO));
     if (!w->info)
         return -ENOMEM;
@@ -64,7 +67,7 @@ int store_workers(const struct store *s, struct redis_conn *c, struct worker_inf
 {
     enum { PROCESSES, WORKERS };
     struct questions sets = {.c = c}, q = {.c = c};
-    struct names names = {0};
+    struct names names = {0}, workers = {0};
     struct worker_info *info = NULL;
     question_ask_key(&sets, "SMEMBERS", store_key(s, KEY_PROCESSES));
     question_ask_key(&sets, "SMEMBERS", store_key(s, KEY_WORKERS));
@@ -72,6 +75,9 @@ int store_workers(const struct store *s, struct redis_conn *c, struct worker_inf
     if (rc != 0)
         goto out;
     rc = names_of(question_answer(&sets, PROCESSES), question_answer(&sets, WORKERS), &names, err);
+    if (rc == 0)
+        rc = names_of(question_answer(&sets, WORKERS), NULL, &workers, err);
+    names_cut(&names, INSPECT_PROCESSES_MAX);
     if (rc == 0 && !(info = calloc(names.n ? names.n : 1, sizeof *info)))
         rc = err_set(err, -ENOMEM, "no memory for %zu workers", names.n);
     if (rc != 0)
@@ -83,7 +89,7 @@ int store_workers(const struct store *s, struct redis_conn *c, struct worker_inf
         const size_t at = i * WORKER_QUESTIONS;
         info[i].identity = names.name[i];
         names.name[i] = NULL; /* handed over */
-        info[i].sluice = set_has(question_answer(&sets, WORKERS), info[i].identity);
+        info[i].sluice = names_have(&workers, info[i].identity);
         rc = read_worker(&info[i], question_answer(&q, at), question_answer(&q, at + 1),
                          question_answer(&q, at + 2));
         if (rc != 0)
@@ -97,6 +103,7 @@ int store_workers(const struct store *s, struct redis_conn *c, struct worker_inf
 out:
     worker_infos_free(info, names.n);
     names_release(&names);
+    names_release(&workers);
     questions_release(&q);
     questions_release(&sets);
     return rc;

@@ -105,16 +105,35 @@ static int send_command(struct redis_conn *c, struct command *cmd, const char *c
 }
 #define send_text(c, cmd, ...) send_command(c, cmd, (const char *const[]){__VA_ARGS__, NULL})
 
+static int send_self(const struct store *s, struct redis_conn *c, const struct presence *p,
+                     struct command *cmd)
+{
+    command_clear(cmd);
+    command_text(cmd, "HSET");
+    command_add(cmd, store_key(s, KEY_SELF));
+    command_text(cmd, "info");
+    command_text(cmd, p->info);
+    command_text(cmd, "busy");
+    command_int(cmd, p->busy);
+    command_text(cmd, "beat");
+    command_printf(cmd, "%.6f", p->now);
+    command_text(cmd, "rtt_us");
+    command_int(cmd, p->rtt_us);
+    command_text(cmd, "quiet");
+    command_text(cmd, p->quiet ? "true" : "false");
+    command_text(cmd, "rss");
+    command_int(cmd, p->rss_kb);
+    command_text(cmd, "concurrency");
+    command_int(cmd, p->threads);
+    gauges_add(cmd, &p->gauges);
+    return redis_conn_send(c, cmd);
+}
+
 static int send_all(const struct store *s, struct redis_conn *c, const struct presence *p,
                     struct command *cmd, int *ret_sent)
 {
-    char num[6][32];
-    (void)snprintf(num[0], sizeof num[0], "%d", p->busy);
-    (void)snprintf(num[1], sizeof num[1], "%.6f", p->now);
-    (void)snprintf(num[2], sizeof num[2], "%" PRId64, p->rtt_us);
-    (void)snprintf(num[3], sizeof num[3], "%" PRId64, p->rss_kb);
-    (void)snprintf(num[4], sizeof num[4], "%d", p->threads);
-    (void)snprintf(num[5], sizeof num[5], "%d", TTL_SECONDS);
+    char ttl[16];
+    (void)snprintf(ttl, sizeof ttl, "%d", TTL_SECONDS); /* fits */
     const char *self = s->key[KEY_SELF], *work = s->key[KEY_WORK];
 
     int sent = 7;
@@ -122,18 +141,16 @@ static int send_all(const struct store *s, struct redis_conn *c, const struct pr
     if (rc == 0)
         rc = send_text(c, cmd, "SADD", s->key[KEY_PROCESSES], s->identity);
     if (rc == 0)
-        rc = send_text(c, cmd, "HSET", self, "info", p->info, "busy", num[0], "beat", num[1],
-                       "rtt_us", num[2], "quiet", p->quiet ? "true" : "false", "rss", num[3],
-                       "concurrency", num[4]);
+        rc = send_self(s, c, p, cmd);
     if (rc == 0)
-        rc = send_text(c, cmd, "EXPIRE", self, num[5]);
+        rc = send_text(c, cmd, "EXPIRE", self, ttl);
     if (rc == 0)
         rc = send_text(c, cmd, "UNLINK", work);
     if (rc == 0 && p->njobs > 0) {
         sent += 2;
         rc = send_work(s, c, p, cmd);
         if (rc == 0)
-            rc = send_text(c, cmd, "EXPIRE", work, num[5]);
+            rc = send_text(c, cmd, "EXPIRE", work, ttl);
     }
     if (rc == 0)
         rc = send_text(c, cmd, "RPOP", s->key[KEY_SIGNALS]);

@@ -1,7 +1,8 @@
 /*
  * Presence: this worker as Sidekiq's dashboard and processes see it (`processes`, `<identity>`,
  * `<identity>:work`, `<identity>-signals`). Display only: nothing of Sluice's own correctness
- * rests on it. Field by field after wire.md, "What Sidekiq::Web needs from a foreign process".
+ * rests on it. Field by field after wire.md, "What Sidekiq::Web needs from a foreign process", and
+ * our own (store/gauges.h).
  *
  * May be repeated after -ENOTCONN.
  */
@@ -12,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "store/gauges.h"
 #include "store/store.h"
 
 /* One running job: the field and value of `<identity>:work`. */
@@ -32,6 +34,7 @@ struct presence {
     int64_t rtt_us;
     int64_t rss_kb;
     double now; /* Redis' time */
+    struct gauges gauges;
     const struct presence_job *jobs;
     int njobs;
 };

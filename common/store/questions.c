@@ -115,6 +115,17 @@ int names_of(const struct reply *a, const struct reply *b, struct names *ret, st
     return 0;
 }
 
+bool names_have(const struct names *names, const char *name)
+{
+    return names->n > 0 && bsearch(&name, names->name, names->n, sizeof *names->name, by_text);
+}
+
+void names_cut(struct names *names, size_t max)
+{
+    while (names->n > max)
+        free(names->name[--names->n]);
+}
+
 bool set_has(const struct reply *set, const char *name)
 {
     for (size_t i = 0; i < reply_count(set); i++)

@@ -52,6 +52,8 @@ struct names {
 int names_of(const struct reply *a, const struct reply *b, struct names *ret,
              struct err *err) warn_unused_result;
 void names_release(struct names *names);
+bool names_have(const struct names *names, const char *name);
+void names_cut(struct names *names, size_t max); /* the first ones stay */
 
 bool set_has(const struct reply *set, const char *name);
 

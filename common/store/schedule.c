@@ -41,7 +41,7 @@ static int add_entry(struct command *cmd, struct slice old, double now, struct b
     } else if (rc != 0) {
         return rc;
     } else {
-        queue = e.retry_queue && e.retry_count >= 0 ? e.retry_queue : e.queue ? e.queue : "default";
+        queue = envelope_next_queue(&e);
         rc = envelope_put_enqueued(&e, queue, now, text);
         if (rc != 0) {
             envelope_release(&e);

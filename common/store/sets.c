@@ -6,14 +6,14 @@
 #include "base/json.h"
 #include "find.h"
 #include "job/envelope.h"
-#include "keys.h"
+#include "move.h"
 #include "scripts.h"
-#include "store/cancel.h"
+#include "withdraw.h"
 
-static const enum key set_keys[] = {
-    [JOBS_RETRY] = KEY_RETRY,
-    [JOBS_SCHEDULE] = KEY_SCHEDULE,
-    [JOBS_DEAD] = KEY_DEAD,
+static const char *const names[] = {
+    [JOBS_RETRY] = "retry",
+    [JOBS_SCHEDULE] = "schedule",
+    [JOBS_DEAD] = "dead",
 };
 
 /* ---- pages ---- */
@@ -69,7 +69,7 @@ int store_put_page(const struct store *s, struct redis_conn *c, enum job_set set
     struct script_call call = {0};
     struct reply *page = NULL;
     script_begin(&call, &script_page, 1);
-    command_add(&call.cmd, store_key(s, set_keys[set]));
+    command_add(&call.cmd, job_set_key(s, set));
     command_int(&call.cmd, offset);
     command_int(&call.cmd, limit);
     command_text(&call.cmd, set == JOBS_DEAD ? "1" : "0");
@@ -83,84 +83,89 @@ int store_put_page(const struct store *s, struct redis_conn *c, enum job_set set
     return rc;
 }
 
-/* ---- one dead job ---- */
+/* ---- one job ---- */
 
-static int find_dead(const struct store *s, struct redis_conn *c, const char *jid,
-                     int64_t max_payload, struct found *ret, struct err *err)
+static int find(const struct store *s, struct redis_conn *c, enum job_set set, const char *jid,
+                int64_t max_payload, struct found *ret, struct err *err)
 {
-    int rc = find_job(c, store_key(s, KEY_DEAD), jid, max_payload, INT64_MAX, ret, err);
+    int rc = find_job(c, job_set_key(s, set), jid, max_payload, INT64_MAX, ret, err);
     if (rc == 0 && ret->payload.n == 0)
-        rc = err_set(err, -ENOENT, "there is no dead job %s", jid);
+        rc = err_set(err, -ENOENT, "there is no job %s in %s", jid, names[set]);
     return rc;
 }
 
-/* dead -> its queue, by the script that moves what is due. */
-static int move(const struct store *s, struct redis_conn *c, struct slice old, struct slice renewed,
-                const char *queue, struct err *err)
+static int gone(enum job_set set, struct err *err)
 {
-    struct script_call call = {0};
-    struct reply *reply = NULL;
-    script_begin(&call, &script_promote, 3);
-    command_add(&call.cmd, store_key(s, KEY_DEAD));
-    command_add(&call.cmd, store_key(s, KEY_QUEUES));
-    command_add(&call.cmd, store_key(s, KEY_DEAD));
-    command_add(&call.cmd, store_key(s, KEY_QUEUE_PREFIX));
-    command_add(&call.cmd, old);
-    command_add(&call.cmd, renewed);
-    command_text(&call.cmd, queue);
-    int rc = script_run(c, &call, &reply, err);
-    if (rc == 0 && reply_count(reply_at(reply, 1)) > 0)
-        rc = err_set(err, -EMEDIUMTYPE, "queue:%s is no list", queue);
-    else if (rc == 0 && reply_int(reply_at(reply, 0)) == 0)
-        rc = err_set(err, -ENOENT, "the job is not dead any more");
-    reply_free(reply);
-    script_call_release(&call);
-    return rc;
+    return err_set(err, -ENOENT, "the job is not in %s any more", names[set]);
 }
 
-int store_requeue_dead(const struct store *s, struct redis_conn *c, const char *jid,
-                       int64_t max_payload, char **ret_queue, struct err *err)
+static int move_one(const struct store *s, struct redis_conn *c, enum job_set set,
+                    const struct envelope *e, double now, struct err *err)
+{
+    struct move move;
+    int64_t moved = 0, wrong = 0;
+    move_begin(&move, s, set, now);
+    int rc = move_add(&move, e);
+    if (rc != 0)
+        (void)err_set(err, rc, "%s", err_phrase(rc)); /* the code is kept in rc */
+    else
+        rc = move_run(&move, c, &moved, &wrong, err);
+    move_release(&move);
+    if (rc == 0 && wrong > 0)
+        return err_set(err, -EMEDIUMTYPE, "queue:%s is no list", move_queue(set, e));
+    return rc == 0 && moved == 0 ? gone(set, err) : rc;
+}
+
+int store_requeue(const struct store *s, struct redis_conn *c, enum job_set set, const char *jid,
+                  int64_t max_payload, char **ret_queue, struct err *err)
 {
     struct found old = {0};
-    struct buf renewed = {0};
     struct envelope e = {0};
     double now = 0;
-    int rc = find_dead(s, c, jid, max_payload, &old, err);
+    int rc = find(s, c, set, jid, max_payload, &old, err);
     if (rc == 0)
         rc = store_time(c, &now, err);
     if (rc == 0)
         rc = envelope_parse(buf_slice(&old.payload), &e, err);
-    if (rc != 0)
-        goto out;
-    char *queue = strdup(e.queue ? e.queue : "default");
-    rc = queue ? envelope_put_renewed(&e, queue, now, &renewed) : -ENOMEM;
-    /* Before it can run, or it would be stopped at once. */
+    char *queue = rc == 0 ? strdup(move_queue(set, &e)) : NULL;
+    if (rc == 0 && !queue)
+        rc = err_set(err, -ENOMEM, "%s", err_phrase(-ENOMEM));
     if (rc == 0)
-        rc = store_cancel_clear(s, c, jid, err);
-    if (rc == 0)
-        rc = move(s, c, buf_slice(&old.payload), buf_slice(&renewed), queue, err);
+        rc = move_one(s, c, set, &e, now, err);
     if (rc == 0)
         *ret_queue = queue;
     else
         free(queue);
-out:
     envelope_release(&e);
     buf_release(&old.payload);
-    buf_release(&renewed);
     return rc;
 }
 
-int store_delete_dead(const struct store *s, struct redis_conn *c, const char *jid,
-                      int64_t max_payload, struct err *err)
+int store_delete(const struct store *s, struct redis_conn *c, enum job_set set, const char *jid,
+                 int64_t ttl_s, int64_t max_payload, struct err *err)
 {
     struct found old = {0};
     struct reply *reply = NULL;
-    struct slice key = store_key(s, KEY_DEAD);
-    int rc = find_dead(s, c, jid, max_payload, &old, err);
-    if (rc == 0)
+    struct slice key = job_set_key(s, set);
+    bool deleted = false;
+    int rc = find(s, c, set, jid, max_payload, &old, err);
+    if (rc == 0 && set == JOBS_DEAD) { /* it has come to its end already */
         rc = redis_callf(c, &reply, err, "ZREM %b %b", key.p, key.n, old.payload.p, old.payload.n);
-    if (rc == 0 && reply_int(reply) == 0)
-        rc = err_set(err, -ENOENT, "the job is not dead any more");
+        deleted = reply_int(reply) == 1;
+    } else if (rc == 0) {
+        struct withdrawal out = {.key = key,
+                                 .payload = buf_slice(&old.payload),
+                                 .jid = jid,
+                                 .tracked = old.tracked,
+                                 .ttl_s = ttl_s,
+                                 .error_class = STORE_DELETED_CLASS,
+                                 .error = STORE_DELETED};
+        rc = store_time(c, &out.now, err);
+        if (rc == 0)
+            rc = withdraw(s, c, &out, &deleted, err);
+    }
+    if (rc == 0 && !deleted)
+        rc = gone(set, err);
     reply_free(reply);
     buf_release(&old.payload);
     return rc;

@@ -6,7 +6,7 @@
  * begins behind the last entry. What is longer than JOB_SHOWN_MAX is told by its length alone.
  *
  * Finding by jid is a search through the whole set, in round trips of a thousand; `dead` is
- * bounded. An entry that is no job, or has no jid, is found by nobody.
+ * bounded. An entry that is no job, or has no jid, is not found so.
  */
 #ifndef SLUICE_STORE_SETS_H
 #define SLUICE_STORE_SETS_H
@@ -28,13 +28,17 @@ enum { JOB_SHOWN_MAX = 65536, JOB_PAGE_BYTES = 1 << 20, JOB_PAGE_MAX = 1000 };
 int store_put_page(const struct store *s, struct redis_conn *c, enum job_set set, int64_t offset,
                    int64_t limit, struct buf *out, struct err *err) warn_unused_result;
 
-/* Takes the dead job back to its queue, as new: its retries begin again, and an order to cancel it
- * is forgotten; what it failed of stays to be read. *ret_queue: its name, to be freed. -ENOENT when
- * there is no such job (any more), -EMEDIUMTYPE when the queue is no list. */
-int store_requeue_dead(const struct store *s, struct redis_conn *c, const char *jid,
-                       int64_t max_payload, char **ret_queue, struct err *err) warn_unused_result;
-/* -ENOENT likewise. */
-int store_delete_dead(const struct store *s, struct redis_conn *c, const char *jid,
-                      int64_t max_payload, struct err *err) warn_unused_result;
+/* Takes the job to its queue now. One that is dead begins as new, with all its retries before it,
+ * and an order to cancel it is forgotten; what it failed of stays to be read. Of the others every
+ * byte stays, and so does an order. *ret_queue: its name, to be freed. -ENOENT when there is no
+ * such job (any more), -EMEDIUMTYPE when the queue is no list. */
+int store_requeue(const struct store *s, struct redis_conn *c, enum job_set set, const char *jid,
+                  int64_t max_payload, char **ret_queue, struct err *err) warn_unused_result;
+
+/* Deletes the job, without an order to cancel it: another of the same jid may run. One that would
+ * have run is stopped in its record and its stream, which live for another ttl_s. -ENOENT likewise.
+ */
+int store_delete(const struct store *s, struct redis_conn *c, enum job_set set, const char *jid,
+                 int64_t ttl_s, int64_t max_payload, struct err *err) warn_unused_result;
 
 #endif

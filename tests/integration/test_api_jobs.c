@@ -108,7 +108,7 @@ END_TEST
 START_TEST(chunked_bodies)
 {
     static const char request[] =
-        "POST /v1/jobs HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" TYPE_JSON
+        "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" TYPE_JSON
         "Transfer-Encoding: chunked\r\n\r\n"
         "a\r\n{\"class\":\"\r\n"
         "e\r\nx\",\"args\":[7]}\r\n0\r\n\r\n";
@@ -210,8 +210,9 @@ START_TEST(sizes_are_bounded)
 
     /* One that does not say how long it is. */
     struct buf request = {0};
-    buf_puts(&request, "POST /v1/jobs HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" TYPE_JSON
-                       "Transfer-Encoding: chunked\r\n\r\n");
+    buf_puts(&request,
+             "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" TYPE_JSON
+             "Transfer-Encoding: chunked\r\n\r\n");
     buf_printf(&request, "%zx\r\n", body.n);
     buf_put(&request, buf_slice(&body));
     buf_puts(&request, "\r\n0\r\n\r\n");

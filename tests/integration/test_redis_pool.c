@@ -142,6 +142,28 @@ START_TEST(sizes_must_fit)
 }
 END_TEST
 
+START_TEST(peaks_of_intervals)
+{
+    struct redis_options o = server_options(&server);
+    struct redis_pool *pool = new_pool(&o, PERMITS, RESERVED, CONNECTIONS);
+    struct redis_conn *held[2], *private;
+    int permits, connections;
+    redis_pool_recent_peaks(pool, &permits, &connections);
+    ck_assert(permits == 0 && connections == 0);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(redis_pool_take(pool, CLOCK_NEVER, &held[i], NULL), 0);
+    ck_assert_int_eq(redis_pool_take_private(pool, "wait", REDIS_IN_TURN, &private, NULL), 0);
+    redis_pool_give_private(pool, private);
+    for (int i = 0; i < 2; i++)
+        redis_pool_give(pool, held[i]);
+    redis_pool_recent_peaks(pool, &permits, &connections);
+    ck_assert(permits == 2 && connections == 3);
+    redis_pool_recent_peaks(pool, &permits, &connections);
+    ck_assert(permits == 0 && connections == 2); /* idle, and open */
+    redis_pool_free(pool);
+}
+END_TEST
+
 START_TEST(thousands_pass_through_the_gate)
 {
     struct redis_options o = server_options(&server);
@@ -511,6 +533,7 @@ Suite *test_suite(void)
     tcase_set_timeout(t, 240);
     tcase_add_unchecked_fixture(t, start_server, stop_server);
     tcase_add_test(t, sizes_must_fit);
+    tcase_add_test(t, peaks_of_intervals);
     tcase_add_test(t, thousands_pass_through_the_gate);
     tcase_add_test(t, private_connections_have_a_budget);
     tcase_add_test(t, no_permit_before_the_deadline);

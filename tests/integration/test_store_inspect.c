@@ -2,8 +2,10 @@
 #include "support/support.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "store/inspect.h"
+#include "store/presence.h"
 #include "store/server.h"
 #include "support/redis_fixture.h"
 
@@ -218,6 +220,66 @@ START_TEST(workers_of_both_kinds)
 }
 END_TEST
 
+/* What a worker tells of its gate, and what somebody else put there. */
+START_TEST(gauges_are_told)
+{
+    static struct gauges told;
+    struct store *own;
+    enum presence_signal signal;
+    struct worker_info *w = NULL;
+    size_t n = 0;
+    struct err err = {""};
+    ck_assert_int_eq(store_new("p:", ALIVE, &own), 0);
+    told = (struct gauges){.known = true,
+                           .permits = {100, 3, 2, 17},
+                           .connections = {120, 20, 5, 21},
+                           .processed = 9,
+                           .failed = 4};
+    histogram_add_ns(&told.duration, 3000);
+    histogram_add_ns(&told.duration, 3000);
+    histogram_add_ns(&told.latency, INT64_MAX);
+    struct presence p = {.info = "{}", .threads = 4, .now = stats().now, .gauges = told};
+    ck_assert_msg(store_presence(own, conn, &p, &signal, &err) == 0, "%s", err.text);
+    ck_assert(answers_with(conn, "{\"4\":2}", "HGET p:" ALIVE " duration_us"));
+    store_free(own);
+
+    ck_assert_int_eq(store_workers(store, conn, &w, &n, NULL), 0);
+    ck_assert_uint_eq(n, 1);
+    const struct gauges *g = &w[0].gauges;
+    ck_assert(g->known && g->processed == 9 && g->failed == 4);
+    ck_assert_int_eq(memcmp(&g->permits, &told.permits, sizeof g->permits), 0);
+    ck_assert_int_eq(memcmp(&g->connections, &told.connections, sizeof g->connections), 0);
+    ck_assert_uint_eq(atomic_load(&g->duration.count[2]), 2);
+    ck_assert_uint_eq(histogram_total(&g->duration), 2);
+    ck_assert_uint_eq(atomic_load(&g->latency.count[HISTOGRAM_BUCKETS - 1]), 1);
+    worker_infos_free(w, n);
+
+    static const char *const odd[][2] = {
+        {"permits", "{\"limit\":100,\"in_use\":3,\"waiting\":2}"},
+        {"permits", "{\"limit\":100,\"in_use\":-3,\"waiting\":2,\"peak\":1}"},
+        {"connections", "[120,20,5,21]"},
+        {"connections", "120"},
+    };
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+        char *was = must_text(conn, "HGET p:" ALIVE " %s", odd[i][0]);
+        must_do(conn, "HSET p:" ALIVE " %s %s", odd[i][0], odd[i][1]);
+        ck_assert_int_eq(store_workers(store, conn, &w, &n, NULL), 0);
+        ck_assert_msg(!w[0].gauges.known, "%s", odd[i][1]);
+        worker_infos_free(w, n);
+        must_do(conn, "HSET p:" ALIVE " %s %s", odd[i][0], was);
+        free(was);
+    }
+    must_do(conn, "HSET p:" ALIVE " duration_us %s latency_us %s",
+            "{\"3\":1,\"04\":1,\"4 \":1,\"-4\":1,\"\":1,\"4294967296\":1,\"8\":-1,\"8\":1.5,"
+            "\"16\":[1],\"99999999999999999999999\":1,\"32\":7}",
+            "{\"4\":1");
+    ck_assert_int_eq(store_workers(store, conn, &w, &n, NULL), 0);
+    ck_assert_uint_eq(histogram_total(&w[0].gauges.duration), 7);
+    ck_assert_uint_eq(histogram_total(&w[0].gauges.latency), 0);
+    worker_infos_free(w, n);
+}
+END_TEST
+
 START_TEST(the_server_describes_itself)
 {
     struct server_info info;
@@ -288,6 +350,7 @@ Suite *test_suite(void)
     tcase_add_test(t, wrong_types_read_as_empty);
     tcase_add_test(t, queues_tell_how_long_the_next_job_waits);
     tcase_add_test(t, workers_of_both_kinds);
+    tcase_add_test(t, gauges_are_told);
     tcase_add_test(t, the_server_describes_itself);
     tcase_add_test(t, a_server_that_tells_nothing_is_of_unknown_settings);
     tcase_add_test(t, a_lost_connection_is_reported);

@@ -68,8 +68,8 @@ struct answer ask_for(int port, const char *method, const char *path, const char
                       struct slice body)
 {
     struct buf request = {0};
-    buf_printf(&request, "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s", method, path,
-               headers);
+    buf_printf(&request, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s", method,
+               path, headers);
     if (body.n > 0 || strcmp(method, "POST") == 0)
         buf_printf(&request, "Content-Length: %zu\r\n", body.n);
     buf_puts(&request, "\r\n");

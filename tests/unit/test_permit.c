@@ -38,6 +38,25 @@ START_TEST(as_many_as_the_limit)
 }
 END_TEST
 
+START_TEST(peaks_of_intervals)
+{
+    struct permit p;
+    permit_init(&p, 3);
+    ck_assert_int_eq(permit_recent_peak(&p), 0);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(permit_acquire(&p, past), 0);
+    permit_give(&p);
+    ck_assert_int_eq(permit_recent_peak(&p), 3);
+    ck_assert_int_eq(permit_recent_peak(&p), 2); /* still in use */
+    permit_give(&p);
+    permit_give(&p);
+    ck_assert_int_eq(permit_recent_peak(&p), 2);
+    ck_assert_int_eq(permit_recent_peak(&p), 0);
+    ck_assert_int_eq(p.peak, 3);
+    permit_release_all(&p);
+}
+END_TEST
+
 START_TEST(resize_while_in_use)
 {
     struct permit p;
@@ -344,6 +363,7 @@ Suite *test_suite(void)
     Suite *s = suite_create("permit");
     TCase *tc = tcase_create("alone");
     tcase_add_test(tc, as_many_as_the_limit);
+    tcase_add_test(tc, peaks_of_intervals);
     tcase_add_test(tc, resize_while_in_use);
     tcase_add_test(tc, resize_takes_free_permits_at_once);
     tcase_add_test(tc, a_left_over_permit_pays_the_debt);

@@ -143,6 +143,25 @@ START_TEST(histogram_buckets)
 }
 END_TEST
 
+START_TEST(histograms_add_up)
+{
+    static struct histogram sum, earlier, h;
+    histogram_add_ns(&sum, 1000);
+    histogram_add_ns(&h, 1000);
+    histogram_add_ns(&h, 5000000);
+    histogram_add(&sum, &h);
+    ck_assert_uint_eq(histogram_total(&sum), 3);
+    ck_assert_uint_eq(atomic_load(&sum.count[1]), 2);
+    ck_assert_uint_eq(atomic_load(&sum.sum_us), 5002);
+    histogram_add(&earlier, &sum);
+    histogram_add_ns(&sum, 7000);
+    histogram_subtract(&sum, &earlier);
+    ck_assert_uint_eq(histogram_total(&sum), 1);
+    ck_assert_uint_eq(atomic_load(&sum.count[3]), 1);
+    ck_assert_uint_eq(atomic_load(&sum.sum_us), 7);
+}
+END_TEST
+
 START_TEST(histogram_quantiles)
 {
     static struct histogram h;
@@ -175,6 +194,7 @@ Suite *test_suite(void)
 
     tc = tcase_create("histogram");
     tcase_add_test(tc, histogram_buckets);
+    tcase_add_test(tc, histograms_add_up);
     tcase_add_test(tc, histogram_quantiles);
     suite_add_tcase(s, tc);
     return s;
