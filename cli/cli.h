@@ -50,9 +50,9 @@ struct cli_command {
 extern const struct cli_command *const cli_commands[];
 const struct cli_command *cli_find(const char *name);
 
-extern const struct cli_command cmd_dev, cmd_enqueue, cmd_status, cmd_follow, cmd_cancel, cmd_stats,
-    cmd_queues, cmd_pause, cmd_unpause, cmd_clear, cmd_retry, cmd_schedule, cmd_dead, cmd_workers,
-    cmd_ping, cmd_quiet, cmd_resume, cmd_stop, cmd_set, cmd_doctor, cmd_fsck, cmd_help;
+extern const struct cli_command cmd_dev, cmd_enqueue, cmd_status, cmd_why, cmd_follow, cmd_cancel,
+    cmd_stats, cmd_queues, cmd_pause, cmd_unpause, cmd_clear, cmd_retry, cmd_schedule, cmd_dead,
+    cmd_workers, cmd_ping, cmd_quiet, cmd_resume, cmd_stop, cmd_set, cmd_doctor, cmd_fsck, cmd_help;
 
 /* What --redis, --config and --json said. */
 struct cli_common {

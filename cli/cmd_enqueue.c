@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/json.h"
 #include "base/utf8.h"
@@ -278,7 +277,8 @@ static int send_list(const struct request *r, const struct session *session,
     const uint64_t n = list->n * r->count;
     struct job_sending s = {.list = list, .repeat = r->count, .delay_s = r->delay_s};
     bool listed = r->common.json || n <= LISTED_MAX;
-    s.progress = n >= PROGRESS_FROM && isatty(STDERR_FILENO);
+    if (n >= PROGRESS_FROM)
+        s.progress = progress_of_stderr();
     if (listed && !(s.jid = calloc(n ? n : 1, sizeof *s.jid)))
         return cli_fail(-ENOMEM, &err);
 

@@ -55,8 +55,8 @@ START_TEST(ls_shows_what_is_meant)
     fill(set, 6);
     r = sluice(server.url, NULL, set, "ls");
     ck_assert_int_eq(r.status, 0);
-    ck_assert_msg(strstr(r.out, "no job: rubbish") && strstr(r.out, "d6") &&
-                      strstr(r.out, "1m ") && strstr(r.out, "E: why 3"),
+    ck_assert_msg(strstr(r.out, "no job: rubbish") && strstr(r.out, "d6") && strstr(r.out, "1m ") &&
+                      strstr(r.out, "E: why 3"),
                   "%s", r.out);
     /* The one that died last comes first, and the soonest. */
     ck_assert((strstr(r.out, "d1") < strstr(r.out, "d6")) == (_i == 2));
