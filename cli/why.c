@@ -178,30 +178,32 @@ static int count_workers(const struct session *session, struct why *w, struct er
 
 int why_look(const struct session *session, const char *jid, struct why *ret, struct err *err)
 {
-    struct why w = {.jid = jid, .position = -1};
+    *ret = (struct why){.jid = jid, .position = -1};
     int rc = store_put_search(session->store, session->redis, jid, session->conf->max_payload,
-                              &w.search, err);
+                              &ret->search, err);
     if (rc == 0)
-        rc = take_all(&w, err);
+        rc = take_all(ret, err);
     if (rc == 0)
-        rc = store_job_facts(session->store, session->redis, jid, w.queue, w.worker, w.job,
-                             &w.facts, err);
+        rc = store_job_facts(session->store, session->redis, jid, ret->queue, ret->worker, ret->job,
+                             &ret->facts, err);
     if (rc == 0)
-        rc = count_workers(session, &w, err);
-    if (rc == 0)
-        *ret = w;
-    else
-        why_release(&w);
+        rc = count_workers(session, ret, err);
+    if (rc != 0)
+        why_release(ret);
     return rc;
 }
 
 void why_release(struct why *w)
 {
     struct why_record *r = &w->record;
-    char *const texts[] = {r->state,       r->klass, r->queue, r->worker,
-                           r->error_class, r->error, w->queue, w->worker};
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        free(texts[i]);
+    free(r->state);
+    free(r->klass);
+    free(r->queue);
+    free(r->worker);
+    free(r->error_class);
+    free(r->error);
+    free(w->queue);
+    free(w->worker);
     envelope_release(&w->e);
     job_facts_release(&w->facts);
     buf_release(&w->search);

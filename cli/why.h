@@ -54,6 +54,7 @@ struct why {
     bool is_sluice;    /* its worker, and no process of Sidekiq */
 };
 
+/* After a failure *ret is zeroed. */
 int why_look(const struct session *session, const char *jid, struct why *ret,
              struct err *err) warn_unused_result;
 void why_release(struct why *w);

@@ -246,6 +246,21 @@ START_TEST(a_lost_message_changes_nothing)
 }
 END_TEST
 
+/* They are heard all the same, and the worker does its work. */
+START_TEST(keys_of_another_type_are_in_nobodys_way)
+{
+    struct given given;
+    must_do(redis, "SET sluice:wanted x");
+    start();
+    wait_said("a key of what is wanted is no hash");
+    expect("\"cmd\":\"quiet\"", "\"ok\":true");
+    ck_assert(tells("\"quiet\":true"));
+    ck_assert_int_eq(
+        store_order_give(store, redis, NULL, &(struct order){.cmd = ORDER_RESUME}, &given, NULL),
+        -EMEDIUMTYPE);
+}
+END_TEST
+
 START_TEST(numbers_only_grow)
 {
     start();
@@ -373,6 +388,7 @@ Suite *test_suite(void)
     tcase_add_test(tc, facts_are_kept);
     tcase_add_test(tc, answers_are_bounded);
     tcase_add_test(tc, a_lost_message_changes_nothing);
+    tcase_add_test(tc, keys_of_another_type_are_in_nobodys_way);
     tcase_add_test(tc, numbers_only_grow);
     tcase_add_test(tc, what_is_wanted_of_a_worker_goes_with_it);
     tcase_add_test(tc, threads_grow_and_shrink_under_jobs);
