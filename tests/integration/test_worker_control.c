@@ -236,7 +236,7 @@ START_TEST(a_lost_message_changes_nothing)
     wait_until(HANG_MS, must_int(redis, "CLIENT KILL TYPE pubsub") > 0);
     wait_until(HANG_MS, listens(1));
     wait_until(HANG_MS, tells("\"quiet\":true"));
-    ck_assert(tells("\"threads\":7"));
+    wait_until(HANG_MS, tells("\"threads\":7"));
     wait_said("in part none that it knows");
     /* And a message that comes late does not undo what is newer. */
     char late[100];
@@ -338,11 +338,13 @@ START_TEST(threads_grow_and_shrink_under_jobs)
     (void)give(NULL, set_of(ORDER_THREADS, 8));
     wait_until(HANG_MS, runs(8));
     (void)give(worker.identity, set_of(ORDER_THREADS, 2));
-    ck_assert(tells("\"threads\":2"));
+    wait_until(HANG_MS, tells("\"threads\":2"));
     push_long(9, 10);
     cancel_long(1, 5);
     wait_until(HANG_MS, runs(3)); /* none of the other three was disturbed */
     cancel_long(6, 8);
+    for (int i = 9; i <= 10; i++)
+        wait_until(HANG_MS, answers_with(redis, "running", "HGET sluice:job:j%d state", i));
     wait_until(HANG_MS, runs(2));
     ck_assert_int_eq(must_int(redis, "LLEN queue:default"), 0);
     ck_assert(answers_with(redis, "2", "HGET %s concurrency", worker.identity) ||
@@ -359,7 +361,7 @@ START_TEST(settings_come_back_and_outlive_a_reload)
     struct order o = {.cmd = ORDER_SET, .value = {5, 20, LOG_DEBUG}};
     (void)give(NULL, o);
     wait_until(HANG_MS, tells("\"max_concurrent_ops\":20"));
-    ck_assert(tells("\"threads\":5") && tells("\"log_level\":\"debug\""));
+    wait_until(HANG_MS, tells("\"threads\":5") && tells("\"log_level\":\"debug\""));
     worker_process_signal(&worker, SIGHUP);
     wait_said("settings reloaded");
     ck_assert(tells("\"threads\":5") && tells("\"max_concurrent_ops\":20"));
@@ -372,7 +374,7 @@ START_TEST(settings_come_back_and_outlive_a_reload)
     o = (struct order){.cmd = ORDER_SET, .value = {ORDER_DEFAULT, ORDER_DEFAULT, ORDER_DEFAULT}};
     (void)give(NULL, o);
     wait_until(HANG_MS, tells("\"threads\":4"));
-    ck_assert(tells("\"max_concurrent_ops\":10") && tells("\"log_level\":\"info\""));
+    wait_until(HANG_MS, tells("\"max_concurrent_ops\":10") && tells("\"log_level\":\"info\""));
 }
 END_TEST
 
