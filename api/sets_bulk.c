@@ -28,9 +28,9 @@ static bool read_order(struct call *c, struct filters *f, struct bulk_order *ret
     if (http_queries(c->x) != n)
         return bad_parameter(
             c, "the parameters here are class, error_class, limit and after, each once", NULL);
-    if (!call_query_text(c, "class", f->klass, sizeof f->klass, &ret->klass) ||
+    if (!call_query_text(c, "class", f->klass, sizeof f->klass, &ret->filter.klass) ||
         !call_query_text(c, "error_class", f->error_class, sizeof f->error_class,
-                         &ret->error_class) ||
+                         &ret->filter.error_class) ||
         !call_query(c, "limit", 1, BULK_MAX, &ret->limit))
         return false;
     ret->after = http_query(c->x, "after");

@@ -1,12 +1,9 @@
 /* GET /v1/workers, POST /v1/workers/{identity}/quiet, /resume and /stop. */
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "api/parts.h"
 #include "api/routes.h"
 #include "base/json.h"
-#include "store/control.h"
 #include "store/inspect_json.h"
+#include "store/wanted.h"
 
 void answer_workers(struct call *c)
 {
@@ -18,40 +15,38 @@ void answer_workers(struct call *c)
     snapshot_unref(s);
 }
 
-/* An order is heard at once or not at all. */
-static void order(struct call *c, const char *cmd)
+/* Written down before it is told, so a worker that is away for a moment obeys when it is back. */
+static void order(struct call *c, enum order_cmd cmd)
 {
     struct err err = {""};
     struct buf *out = &c->res->body;
-    char message[32];
-    int64_t heard = 0;
-    (void)snprintf(message, sizeof message, "{\"cmd\":\"%s\"}", cmd); /* fits */
+    struct given given = {0};
     if (!call_redis(c))
         return;
-    int rc = store_control_send(c->api->store, c->redis, c->param, slice_of(message), &heard, &err);
-    if (rc == 0 && heard == 0)
-        rc = err_set(&err, -ENOENT, "no worker of this identity listens");
+    int rc = store_order_give(c->api->store, c->redis, c->param, &(struct order){.cmd = cmd},
+                              &given, &err);
     if (rc != 0) {
         call_fail(c, rc, &err);
         return;
     }
+    reply_free(given.reply);
     c->res->status = HTTP_ACCEPTED;
     buf_puts(out, "{\"identity\":");
     json_put_string(out, slice_of(c->param), SIZE_MAX);
-    buf_printf(out, ",\"order\":\"%s\"}\n", cmd);
+    buf_printf(out, ",\"order\":\"%s\"}\n", order_cmd_name(cmd));
 }
 
 void answer_worker_quiet(struct call *c)
 {
-    order(c, "quiet");
+    order(c, ORDER_QUIET);
 }
 
 void answer_worker_resume(struct call *c)
 {
-    order(c, "resume");
+    order(c, ORDER_RESUME);
 }
 
 void answer_worker_stop(struct call *c)
 {
-    order(c, "stop");
+    order(c, ORDER_STOP);
 }

@@ -50,8 +50,10 @@ struct cli_command {
 extern const struct cli_command *const cli_commands[];
 const struct cli_command *cli_find(const char *name);
 
-extern const struct cli_command cmd_dev, cmd_enqueue, cmd_status, cmd_follow, cmd_cancel, cmd_stats,
-    cmd_queues, cmd_workers, cmd_top, cmd_doctor, cmd_fsck, cmd_help;
+extern const struct cli_command cmd_dev, cmd_enqueue, cmd_status, cmd_why, cmd_follow, cmd_cancel,
+    cmd_stats, cmd_queues, cmd_pause, cmd_unpause, cmd_clear, cmd_retry, cmd_schedule, cmd_dead,
+    cmd_workers, cmd_ping, cmd_quiet, cmd_resume, cmd_stop, cmd_set, cmd_top, cmd_doctor, cmd_fsck,
+    cmd_help;
 
 /* What --redis, --config and --json said. */
 struct cli_common {
@@ -80,6 +82,10 @@ void cli_put_names(struct buf *out);
 int cli_usage(const struct cli_command *cmd, const char *fmt, ...) printf_like(2, 3);
 /* The same of a command that takes one jid, and got none or several. */
 int cli_wants_jid(const struct cli_command *cmd);
+
+/* CLI_GO, or the same line and CLI_USAGE for what is no name of a queue. where: "" or "--queue ".
+ */
+int cli_check_queue(const struct cli_command *cmd, const char *where, const char *name);
 
 /* One line on stderr for a code of base/err.h. Returns the exit code that fits it. */
 int cli_fail(int code, const struct err *err);

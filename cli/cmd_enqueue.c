@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/json.h"
 #include "base/utf8.h"
@@ -133,11 +132,8 @@ static int check(const struct cli_command *cmd, struct request *r)
     const char *retry = given(r, RETRY), *count = given(r, COUNT);
     int64_t n = 1;
     r->queue = given(r, QUEUE) ? given(r, QUEUE) : "default";
-    if (!job_queue_name_ok(r->queue))
-        return cli_usage(cmd,
-                         "--queue \"%s\" is not a queue name; allowed: 1 to %d bytes without white "
-                         "space, commas and quotes",
-                         r->queue, JOB_QUEUE_MAX);
+    if (cli_check_queue(cmd, "--queue ", r->queue) != CLI_GO)
+        return CLI_USAGE;
     if (given(r, FROM_FILE)) {
         r->count = 1;
         return check_file_request(cmd, r);
@@ -281,7 +277,8 @@ static int send_list(const struct request *r, const struct session *session,
     const uint64_t n = list->n * r->count;
     struct job_sending s = {.list = list, .repeat = r->count, .delay_s = r->delay_s};
     bool listed = r->common.json || n <= LISTED_MAX;
-    s.progress = n >= PROGRESS_FROM && isatty(STDERR_FILENO);
+    if (n >= PROGRESS_FROM)
+        s.progress = progress_of_stderr();
     if (listed && !(s.jid = calloc(n ? n : 1, sizeof *s.jid)))
         return cli_fail(-ENOMEM, &err);
 

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "cli/human.h"
+#include "cli/progress.h"
 #include "cli/session.h"
 #include "cli/terminal.h"
 #include "cli/time_text.h"
@@ -17,8 +18,7 @@ struct check {
     struct cli_common common;
     bool repair;
     struct terminal terminal; /* of stdout */
-    bool draws;               /* stderr is a terminal: a line of progress */
-    int64_t drawn_ns;
+    struct progress progress;
     uint64_t printed;
 };
 
@@ -35,21 +35,10 @@ static int own_option(void *ctx, int id, const char *value)
 
 static void draw(void *ctx, const char *stage, uint64_t done, uint64_t total)
 {
-    enum { REDRAW_MS = 100 };
     struct check *check = ctx;
     char count[HUMAN_TEXT], of[HUMAN_TEXT];
-    int64_t now = clock_now_ns();
-    if (!check->draws || now - check->drawn_ns < REDRAW_MS * NS_PER_MS)
-        return;
-    check->drawn_ns = now;
-    fprintf(stderr, "\r\033[K%s: %s of %s", stage, human_count((int64_t)done, count),
-            human_count((int64_t)total, of));
-}
-
-static void erase(const struct check *check)
-{
-    if (check->draws)
-        fputs("\r\033[K", stderr);
+    progress_draw(&check->progress, "%s: %s of %s", stage, human_count((int64_t)done, count),
+                  human_count((int64_t)total, of));
 }
 
 /* ---- Findings ------------------------------------------------------------------------------- */
@@ -110,7 +99,7 @@ static void print_finding(void *ctx, const struct fsck_finding *finding)
         put_text(check, finding, &text);
     }
     check->printed++;
-    erase(check);
+    progress_erase(&check->progress);
     (void)fwrite(text.p, 1, text.n, stdout); /* main() asks whether stdout has failed */
     (void)fflush(stdout);
     buf_release(&text);
@@ -151,7 +140,7 @@ static int fsck(struct check *check, const struct session *session)
     if (check->common.json)
         fputs("{\"findings\":[", stdout);
     int rc = store_fsck(session->store, session->redis, &options, &result, &err);
-    erase(check);
+    progress_erase(&check->progress);
     if (rc != 0) {
         if (check->common.json)
             puts("],\"complete\":false}");
@@ -169,8 +158,7 @@ static int fsck(struct check *check, const struct session *session)
 
 static int run(const struct cli_command *self, int argc, char **argv)
 {
-    struct check check = {.terminal = terminal_of(STDOUT_FILENO),
-                          .draws = isatty(STDERR_FILENO) == 1};
+    struct check check = {.terminal = terminal_of(STDOUT_FILENO), .progress = progress_of_stderr()};
     struct session session = {0};
     int rc = cli_options(self, argc, argv, &check.common, own_option, &check);
     if (rc == CLI_GO)

@@ -11,8 +11,8 @@
 #include "cli/time_text.h"
 #include "cli/top.h"
 #include "store/cancel.h"
-#include "store/control.h"
 #include "store/pause.h"
+#include "store/wanted.h"
 
 enum { EVERY = CLI_OPTION };
 #define EVERY_MIN_S 0.2
@@ -84,23 +84,21 @@ static void pause_queue(struct top *t)
     note(t, rc, &err, q->paused ? "goes on" : "is paused", q->name);
 }
 
-static void order(struct top *t, const char *cmd, const char *done)
+static void order(struct top *t, enum order_cmd cmd, const char *done)
 {
     const struct worker_info *w = &t->view.look.workers[top_selected(&t->view)];
     struct err err = {""};
-    char message[32];
-    int64_t heard = 0;
-    (void)snprintf(message, sizeof message, "{\"cmd\":\"%s\"}", cmd); /* fits */
-    int rc = store_control_send(t->session.store, t->session.redis, w->identity, slice_of(message),
-                                &heard, &err);
-    if (rc == 0 && heard == 0)
-        rc = err_set(&err, -ENOENT, "it does not listen");
+    struct given given = {0};
+    int rc = store_order_give(t->session.store, t->session.redis, w->identity,
+                              &(struct order){.cmd = cmd}, &given, &err);
+    if (rc == 0)
+        reply_free(given.reply);
     note(t, rc, &err, done, w->identity);
 }
 
 static void stop_worker(struct top *t)
 {
-    order(t, "stop", "was told to stop");
+    order(t, ORDER_STOP, "was told to stop");
 }
 
 static void cancel_job(struct top *t)
@@ -126,8 +124,8 @@ static void act(struct top *t, int key)
     if (v->pane == TOP_QUEUES && key == 'p')
         pause_queue(t);
     else if (v->pane == TOP_WORKERS && key == 'p')
-        v->look.workers[top_selected(v)].quiet ? order(t, "resume", "goes on")
-                                               : order(t, "quiet", "takes no more jobs");
+        v->look.workers[top_selected(v)].quiet ? order(t, ORDER_RESUME, "goes on")
+                                               : order(t, ORDER_QUIET, "takes no more jobs");
     else if (v->pane == TOP_WORKERS && key == 's')
         ask(t, "Stop", stop_worker);
     else if (v->pane == TOP_JOBS && key == 'c')

@@ -22,31 +22,10 @@ int doctor_live(const struct doctor *d)
 
 /* ---- What a process says of itself ---------------------------------------------------------- */
 
-struct search {
-    const char *queue;
-    bool found;
-    struct buf version;
-};
-
-static int find_queue(void *ctx, const struct json_member *m)
+static int find_version(void *ctx, const struct json_member *m)
 {
-    struct search *search = ctx;
-    struct buf name = {0};
-    if (m->type == JSON_STRING && json_decode_string(m->value, &name) == 0 &&
-        strcmp(buf_str(&name), search->queue) == 0)
-        search->found = true;
-    buf_release(&name);
-    return 0;
-}
-
-static int find_member(void *ctx, const struct json_member *m)
-{
-    struct search *search = ctx;
-    enum json_type type;
-    if (search->queue && json_key_is(m->key, "queues") && m->type == JSON_ARRAY)
-        return json_scan(m->value, &type, find_queue, ctx, NULL);
     if (json_key_is(m->key, "version") && m->type == JSON_STRING)
-        return json_decode_string(m->value, &search->version);
+        return json_decode_string(m->value, ctx);
     return 0;
 }
 
@@ -54,16 +33,8 @@ static int find_member(void *ctx, const struct json_member *m)
 static bool is_served(const struct doctor *d, const char *queue)
 {
     bool served = false;
-    for (size_t i = 0; i < d->nworkers && !served; i++) {
-        struct search search = {.queue = queue};
-        enum json_type type;
-        if (!is_live(&d->workers[i]))
-            continue;
-        served = d->workers[i].info[0] == '\0' ||
-                 json_scan(slice_of(d->workers[i].info), &type, find_member, &search, NULL) != 0 ||
-                 search.found;
-        buf_release(&search.version);
-    }
+    for (size_t i = 0; i < d->nworkers && !served; i++)
+        served = is_live(&d->workers[i]) && worker_info_serves(&d->workers[i], queue);
     return served;
 }
 
@@ -92,22 +63,22 @@ static void check_versions(struct doctor *d)
     struct buf first = {0};
     bool differ = false;
     for (size_t i = 0; i < d->nworkers && !differ; i++) {
-        struct search search = {0};
+        struct buf version = {0};
         enum json_type type;
         if (!d->workers[i].sluice || !d->workers[i].lease ||
-            json_scan(slice_of(d->workers[i].info), &type, find_member, &search, NULL) != 0) {
-            buf_release(&search.version);
+            json_scan(slice_of(d->workers[i].info), &type, find_version, &version, NULL) != 0) {
+            buf_release(&version);
             continue;
         }
         if (first.n == 0)
-            buf_put(&first, buf_slice(&search.version));
-        else if (search.version.n > 0 && !slice_eq(buf_slice(&first), buf_slice(&search.version))) {
+            buf_put(&first, buf_slice(&version));
+        else if (version.n > 0 && !slice_eq(buf_slice(&first), buf_slice(&version))) {
             differ = true;
             doctor_say(d, DOCTOR_WARNING, "versions", "finish the deployment",
                        "live workers are of different versions: %s and %s, among others",
-                       buf_str(&first), buf_str(&search.version));
+                       buf_str(&first), buf_str(&version));
         }
-        buf_release(&search.version);
+        buf_release(&version);
     }
     if (!differ && first.n > 0)
         doctor_say(d, DOCTOR_OK, "versions", NULL, "all live workers are %s", buf_str(&first));

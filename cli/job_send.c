@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "cli/human.h"
+#include "base/clock.h"
 #include "job/envelope.h"
 #include "store/enqueue.h"
 
@@ -21,14 +21,6 @@ struct batch {
 static uint64_t total(const struct job_sending *s)
 {
     return s->list->n * s->repeat;
-}
-
-static void draw_progress(const struct job_sending *s)
-{
-    char sent[HUMAN_TEXT], of[HUMAN_TEXT];
-    if (s->progress)
-        fprintf(stderr, "\renqueued %s of %s jobs", human_count((int64_t)s->sent, sent),
-                human_count((int64_t)total(s), of));
 }
 
 static int flush(struct job_sending *s, struct batch *b, const struct session *session,
@@ -55,7 +47,7 @@ static int flush(struct job_sending *s, struct batch *b, const struct session *s
     s->sent += b->n;
     s->scheduled += b->scheduled ? b->n : 0;
     s->in_flight = 0;
-    draw_progress(s);
+    progress_draw_bar(&s->progress, "enqueueing", s->sent, total(s), s->began_ns);
     b->n = 0;
     buf_clear(&b->text);
     return 0;
@@ -115,6 +107,7 @@ static int complete(struct job_sending *s, struct batch *b, const struct place *
 int job_send(struct job_sending *s, const struct session *session, struct err *err)
 {
     double now;
+    s->began_ns = clock_now_ns();
     int rc = store_time(session->redis, &now, err);
     if (rc != 0)
         return rc;
@@ -141,8 +134,7 @@ int job_send(struct job_sending *s, const struct session *session, struct err *e
     }
     if (rc == 0)
         rc = flush(s, b, session, err);
-    if (s->progress)
-        fputs("\r\033[K", stderr);
+    progress_erase(&s->progress);
 out:
     if (b)
         buf_release(&b->text);

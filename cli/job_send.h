@@ -10,6 +10,7 @@
 #define SLUICE_CLI_JOB_SEND_H
 
 #include "cli/job_list.h"
+#include "cli/progress.h"
 #include "cli/session.h"
 
 enum { JOB_SEND_BATCH = 1000, JOB_SEND_BATCH_BYTES = 8 << 20 };
@@ -19,7 +20,8 @@ struct job_sending {
     uint64_t repeat; /* each job of the list that often, with a new jid each; >= 1 */
     double delay_s;  /* > 0: due this long from now by Redis' clock; else as the list says */
     char **jid;      /* NULL, or room for n * repeat jids in the order of the list: filled */
-    bool progress;   /* draw a line on stderr */
+    struct progress progress; /* zeroed: none is drawn */
+    int64_t began_ns;
     uint64_t sent;
     uint64_t scheduled; /* of these, into the schedule */
     uint64_t in_flight; /* of the batch that failed */

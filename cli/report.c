@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
+#include "job/envelope.h"
 
 int cli_usage(const struct cli_command *cmd, const char *fmt, ...)
 {
@@ -19,6 +20,16 @@ int cli_wants_jid(const struct cli_command *cmd)
 {
     return cli_usage(cmd, "one jid is wanted; as in: sluice %s 3f0a8b1c2d4e5f60718293a4",
                      cmd->name);
+}
+
+int cli_check_queue(const struct cli_command *cmd, const char *where, const char *name)
+{
+    if (job_queue_name_ok(name))
+        return CLI_GO;
+    return cli_usage(cmd,
+                     "%s\"%s\" is not a queue name; allowed: 1 to %d bytes without white space, "
+                     "commas and quotes",
+                     where, name, JOB_QUEUE_MAX);
 }
 
 int cli_fail(int code, const struct err *err)

@@ -27,8 +27,8 @@ static int follow_conf(struct beacon *b, struct redis_conn *conn, struct conf *c
     }
     if (rc == 0) {
         buf_clear(&b->info);
-        presence_info(&b->info, store_identity(b->store), b->started_at, conf->threads, names,
-                      weights, conf->nqueues);
+        presence_info(&b->info, store_identity(b->store), b->started_at, b->threads, names, weights,
+                      conf->nqueues);
         rc = buf_error(&b->info);
     }
     free(names);
@@ -71,18 +71,22 @@ static void read_gauges(struct beacon *b, struct tally_sums *ret_sums, struct ga
     histogram_subtract(&ret->latency, &b->told.latency);
 }
 
-static int report(struct beacon *b, struct redis_conn *conn, struct conf *conf,
-                  const struct gauges *gauges, enum presence_signal *ret_signal, struct err *err)
+static int report(struct beacon *b, struct redis_conn *conn, const struct gauges *gauges,
+                  enum presence_signal *ret_signal, struct err *err)
 {
-    struct presence_job *jobs = calloc((size_t)conf->threads, sizeof *jobs);
+    struct dispatch_stats now;
+    dispatch_stats(b->dispatch, &now);
+    /* After threads became fewer, some run on to the end of their job. */
+    int max = b->threads + (int)now.running;
+    struct presence_job *jobs = calloc((size_t)max, sizeof *jobs);
     if (!jobs)
         return -ENOMEM;
-    int n = runner_jobs(b->runner, jobs, conf->threads);
+    int n = runner_jobs(b->runner, jobs, max);
     b->busy = n;
     b->quiet = !dispatch_is_open(b->dispatch);
     struct presence p = {
         .info = buf_str(&b->info),
-        .threads = conf->threads,
+        .threads = b->threads,
         .busy = n,
         .quiet = b->quiet,
         .rtt_us = b->rtt_us,
@@ -107,7 +111,7 @@ static bool is_due(struct beacon *b)
     struct dispatch_stats now;
     dispatch_stats(b->dispatch, &now);
     return clock_now_ns() >= b->next_ns || (now.running > 0) != (b->busy > 0) ||
-           now.open == b->quiet;
+           now.open == b->quiet || now.limit != b->threads;
 }
 
 static int64_t tick(void *ctx)
@@ -129,12 +133,18 @@ static int64_t tick(void *ctx)
     int rc = redis_pool_take(b->pool, clock_deadline_ms(TAKE_MS), &conn, &err);
     if (rc == 0) {
         uint64_t version;
+        struct dispatch_stats now;
         struct conf *conf = live_conf(b->live, &version);
-        if (version != b->conf_version)
+        dispatch_stats(b->dispatch, &now);
+        if (version != b->conf_version || now.limit != b->threads) {
+            b->threads = now.limit;
             rc = follow_conf(b, conn, conf, &err);
+        }
         if (rc == 0) {
             b->conf_version = version;
-            rc = report(b, conn, conf, &gauges, &signal, &err);
+            rc = report(b, conn, &gauges, &signal, &err);
+        } else {
+            b->conf_version = 0; /* again */
         }
         conf_unref(conf);
         redis_pool_give(b->pool, conn);

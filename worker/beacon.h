@@ -29,6 +29,7 @@ struct beacon {
     /* the ticker's own: */
     double started_at; /* Redis' time; 0 before the first tick */
     uint64_t conf_version;
+    int threads; /* that may work, at the last look: settings, or an order */
     struct buf info;
     int64_t rtt_us;
     struct tally_sums told;             /* as of the last report that Redis has */

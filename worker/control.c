@@ -5,90 +5,57 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "store/cancel.h"
 #include "store/control.h"
+#include "worker/obey.h"
 
 #define PING_NS    (10 * NS_PER_S)
 #define SILENCE_NS (15 * NS_PER_S) /* with a PING in between: the link is dead */
 #define POLL_NS    (2 * NS_PER_S)  /* between two looks where subscribing is refused */
 #define TAKE_NS    (2 * NS_PER_S)
+#define LEAVE_NS   (200 * NS_PER_MS) /* for the last answers, when stopping */
 
-/* ---- messages ---- */
-
-struct message {
-    struct slice cmd, jid; /* raw JSON strings */
-};
-
-static int take_member(void *ctx, const struct json_member *member)
-{
-    struct message *m = ctx;
-    if (member->type == JSON_STRING && json_key_is(member->key, "cmd"))
-        m->cmd = member->value;
-    else if (member->type == JSON_STRING && json_key_is(member->key, "jid"))
-        m->jid = member->value;
-    return 0;
-}
-
-static void obey_cancel(struct control *c, struct slice raw_jid)
-{
-    struct buf jid = {0};
-    int rc = raw_jid.n > 0 ? json_decode_string(raw_jid, &jid) : -EINVAL;
-    if (rc == 0)
-        rc = cancelled_add(c->cancelled, buf_str(&jid));
-    if (rc == 0)
-        c->cancel(c->cancel_ctx);
-    else
-        log_warn("an order to cancel was not understood", log_str("error", err_phrase(rc)));
-    buf_release(&jid);
-}
-
-static void obey(struct control *c, struct slice text)
-{
-    static const char *const orders[] = {[CONTROL_QUIET] = "\"quiet\"",
-                                         [CONTROL_RESUME] = "\"resume\"",
-                                         [CONTROL_STOP] = "\"stop\""};
-    struct message m = {{"", 0}, {"", 0}};
-    struct err err = {""};
-    enum json_type type;
-    if (json_scan(text, &type, take_member, &m, &err) != 0 || type != JSON_OBJECT) {
-        log_warn("an order that is no JSON object was ignored", log_str("error", err.text));
-        return;
-    }
-    if (slice_is(m.cmd, "\"cancel\"")) {
-        obey_cancel(c, m.jid);
-        return;
-    }
-    for (int i = 0; i < (int)(sizeof orders / sizeof orders[0]); i++)
-        if (slice_is(m.cmd, orders[i])) {
-            c->order(c->order_ctx, (enum control_order)i);
-            return;
-        }
-    log_warn("an unknown order was ignored", log_slice("cmd", m.cmd));
-}
+enum { MESSAGES_MAX = 256 }; /* read before what they ask for is written */
 
 /* ---- the state ---- */
+
+static int read_state(struct control *c, struct redis_conn *conn, struct reply **ret_jids,
+                      struct wanted *ret_wanted, struct err *err)
+{
+    int rc = store_cancelled(c->store, conn, ret_jids, err);
+    if (rc == -EMEDIUMTYPE) {
+        log_error("the key `sluice:cancelled` is no sorted set: what was cancelled is not known");
+        rc = 0;
+    }
+    if (rc != 0)
+        return rc;
+    rc = store_wanted_read(c->store, conn, ret_wanted, err);
+    if (rc == -EMEDIUMTYPE) {
+        log_error("a key of what is wanted is no hash: orders are heard, but not read again",
+                  log_str("error", err ? err->text : ""));
+        rc = 0;
+    }
+    return rc;
+}
 
 static int sync_state(struct control *c, struct err *err)
 {
     struct redis_conn *conn = NULL;
     struct reply *jids = NULL;
+    struct wanted wanted = {0};
     int rc = redis_pool_take(c->pool, clock_now_ns() + TAKE_NS, &conn, err);
     if (rc != 0)
         return rc;
-    rc = store_cancelled(c->store, conn, &jids, err);
+    rc = read_state(c, conn, &jids, &wanted, err);
     redis_pool_give(c->pool, conn);
-    if (rc == -EMEDIUMTYPE) {
-        log_error("the key `sluice:cancelled` is no sorted set: what was cancelled is not known");
-        rc = 0;
-    }
     if (rc == 0)
         rc = cancelled_replace(c->cancelled, jids);
     reply_free(jids);
     if (rc != 0)
         return rc;
     c->cancel(c->cancel_ctx);
+    obey_wanted(c, &wanted);
     return 0;
 }
 
@@ -99,6 +66,7 @@ static void hang_up(struct control *c)
     if (c->conn)
         redis_pool_give_private(c->pool, c->conn);
     c->conn = NULL;
+    c->behind = false;
 }
 
 /* Subscribed, then read: what is ordered meanwhile comes as a message. */
@@ -110,23 +78,29 @@ static int connect_and_sync(struct control *c, struct err *err)
     if (rc == 0)
         rc = sync_state(c, err);
     c->heard_ns = c->pinged_ns = clock_now_ns();
+    c->behind = rc == 0; /* messages may have come with the confirmation */
     return rc;
 }
 
+/* What is left unread, since there is much of it, may be in our buffers, where poll() sees none. */
 static int read_messages(struct control *c)
 {
-    bool ready = true;
-    int rc = 0;
-    while (rc == 0 && (rc = redis_conn_poll(c->conn, &ready)) == 0 && ready) {
+    c->behind = true;
+    for (int n = 0; n < MESSAGES_MAX && !inbox_is_full(c->inbox); n++) {
+        int rc = redis_conn_poll(c->conn, &c->behind);
+        if (rc != 0 || !c->behind)
+            return rc;
         struct reply *reply = NULL;
         struct slice text;
         rc = redis_conn_read(c->conn, &reply, NULL);
         c->heard_ns = clock_now_ns();
         if (rc == 0 && store_control_message(reply, &text))
-            obey(c, text);
+            obey_message(c, text);
         reply_free(reply);
+        if (rc != 0)
+            return rc;
     }
-    return rc;
+    return 0;
 }
 
 /* Sleeps until there is something to read or to do. */
@@ -142,10 +116,18 @@ static int listen(struct control *c)
         if (rc != 0)
             return rc;
     }
-    struct pollfd fds[2] = {{.fd = redis_conn_fd(c->conn), .events = POLLIN},
-                            {.fd = c->wake, .events = POLLIN}};
-    (void)poll(fds, 2, 1000); /* EINTR: look anyway */
-    return fds[0].revents ? read_messages(c) : 0;
+    bool full = inbox_is_full(c->inbox); /* the bell tells when it is not any more */
+    struct pollfd fds[3] = {{.fd = full ? -1 : redis_conn_fd(c->conn), .events = POLLIN},
+                            {.fd = c->wake, .events = POLLIN},
+                            {.fd = c->inbox->bell, .events = POLLIN}};
+    (void)poll(fds, 3, c->behind && !full ? 0 : 1000); /* EINTR: look anyway */
+    int rc = fds[0].revents || c->behind ? read_messages(c) : 0;
+    if (c->cancels) /* once for many, since it looks at every thread */
+        c->cancel(c->cancel_ctx);
+    c->cancels = false;
+    obey_collect(c);
+    obey_flush(c, clock_now_ns() + TAKE_NS);
+    return rc;
 }
 
 static void pause_until(struct control *c, int64_t deadline_ns)
@@ -164,12 +146,15 @@ static void *control_main(void *arg)
         if (rc == 0)
             continue;
         hang_up(c);
+        log_debug("orders are not heard at the moment",
+                  log_str("error", err.text[0] ? err.text : err_phrase(rc)));
         if (rc == -EACCES) {
             if (!refused)
                 log_warn("orders are not heard at once: subscribing is refused",
                          log_str("error", err.text));
             refused = true;
             (void)!sync_state(c, NULL); /* tried again soon */
+            obey_collect(c);
             pause_until(c, clock_now_ns() + POLL_NS);
         } else {
             redis_pool_wait_ready(c->pool, clock_now_ns() + TAKE_NS);
@@ -177,6 +162,8 @@ static void *control_main(void *arg)
         }
     }
     hang_up(c);
+    obey_collect(c);
+    obey_flush(c, clock_now_ns() + LEAVE_NS);
     return NULL;
 }
 

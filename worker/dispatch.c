@@ -32,6 +32,28 @@ void sleeper_release(struct sleeper *s)
     cond_release(&s->cond);
 }
 
+void dispatch_count(struct dispatch *d)
+{
+    mutex_lock(&d->mutex);
+    d->threads++;
+    mutex_unlock(&d->mutex);
+}
+
+void dispatch_uncount(struct dispatch *d)
+{
+    mutex_lock(&d->mutex);
+    d->threads--;
+    mutex_unlock(&d->mutex);
+}
+
+int dispatch_threads(struct dispatch *d)
+{
+    mutex_lock(&d->mutex);
+    int threads = d->threads;
+    mutex_unlock(&d->mutex);
+    return threads;
+}
+
 /* ---- the ready list and the stack of sleepers ---- */
 
 static void append_locked(struct dispatch *d, struct job *job)
@@ -146,9 +168,10 @@ enum turn dispatch_next(struct dispatch *d, struct sleeper *self, int64_t took_n
     mutex_lock(&d->mutex);
     note_finished_locked(d, self, took_ns);
     for (;;) {
-        if (d->ended || self->thread >= d->limit) {
+        if (d->ended || d->threads > d->limit) {
             turn = TURN_END;
             self->left = true;
+            d->threads--;
             break;
         }
         if (d->head) {

@@ -13,6 +13,10 @@
  * batch must never wait behind a slow job. If it happens all the same (short jobs turned long),
  * dispatch_surplus() hands back what has waited too long, and the waker returns it to its queue.
  *
+ * Limit. When fewer threads are to work, whichever ends its job first leaves, and nobody sleeps
+ * while there are too many: so no more jobs run than the new limit as soon as that many have ended,
+ * and none is disturbed.
+ *
  * Dry. When a claim came back empty the queues are dry: executors sleep, and the waker's blocking
  * waits watch the queues until a job lands (dispatch_landed).
  *
@@ -37,7 +41,7 @@ enum { CLAIM_MAX_JOBS = 100, CLAIMERS_MAX = 2 };
 /* Where one executor sleeps. */
 struct sleeper {
     struct cond cond;
-    int thread; /* 0-based; ends when it is beyond the limit */
+    int thread; /* its number */
     bool awake;
     bool running;  /* its last turn was a job */
     unsigned want; /* its last turn was a claim of this many */
@@ -56,7 +60,8 @@ struct dispatch {
     unsigned running;
     unsigned claimers;
     unsigned wanted;           /* jobs that claims under way may bring */
-    int limit;                 /* executor threads that may work */
+    int limit;                 /* executor threads that may work … */
+    int threads;               /* … and that there are: more, while jobs of some still run */
     bool open;                 /* claiming allowed */
     bool ended;                /* executors leave */
     bool suspected;            /* the queues may hold jobs */
@@ -76,6 +81,12 @@ void dispatch_release(struct dispatch *d); /* nobody may be inside; the ready li
 
 void sleeper_init(struct sleeper *s, int thread);
 void sleeper_release(struct sleeper *s);
+
+/* A thread comes, counted before its first turn. It goes by TURN_END; or by dispatch_uncount(),
+ * when it could not be started. */
+void dispatch_count(struct dispatch *d);
+void dispatch_uncount(struct dispatch *d);
+int dispatch_threads(struct dispatch *d);
 
 /* The next turn of an executor. took_ns: how long its last job ran. For TURN_JOB the job is the
  * caller's; for TURN_CLAIM it must claim up to *ret_want and then call dispatch_claimed(). */

@@ -40,7 +40,7 @@ static void *executor_main(void *arg)
     }
 }
 
-/* A place is used again after its thread has left, which the limit once told it to. */
+/* A place is used again after its thread has left, which a lower limit once told it to. */
 static int start_executor(struct executors *x, int i)
 {
     struct executor *e = &x->place[i];
@@ -52,7 +52,10 @@ static int start_executor(struct executors *x, int i)
     }
     e->owner = x;
     sleeper_init(&e->sleeper, i);
+    dispatch_count(x->dispatch);
     int rc = thread_start(&e->thread, "executor", executor_main, e);
+    if (rc != 0)
+        dispatch_uncount(x->dispatch);
     if (rc == 0 && i == x->n)
         x->n = i + 1;
     else if (rc != 0 && i == x->n)
@@ -64,10 +67,10 @@ static int start_executor(struct executors *x, int i)
 
 int executors_grow(struct executors *x, int n, int *ret_started)
 {
-    int rc = 0, i = 0;
-    while (i < n && (rc = start_executor(x, i)) == 0)
-        i++;
-    *ret_started = i;
+    int rc = 0;
+    for (int i = 0; rc == 0 && i < EXECUTORS_MAX && dispatch_threads(x->dispatch) < n; i++)
+        rc = start_executor(x, i);
+    *ret_started = dispatch_threads(x->dispatch);
     return rc;
 }
 

@@ -26,9 +26,9 @@ struct executors {
 int executors_init(struct executors *x) warn_unused_result; /* pointers set by the caller */
 void executors_release(struct executors *x);
 
-/* Starts threads until there are n. When the system has no room for all: the reason, with those
- * that could be started running. That there may be fewer than before is dispatch_set_limit()'s
- * business. */
+/* Starts threads until there are n, which is dispatch's limit. When the system has no room for all:
+ * the reason, with those that could be started running; *ret_started is how many there are. Fewer
+ * than before they become by dispatch_set_limit() alone. */
 int executors_grow(struct executors *x, int n, int *ret_started) warn_unused_result;
 
 /* Ends dispatch and joins all. */

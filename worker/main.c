@@ -61,7 +61,7 @@ static int check_health(const struct conf *conf)
 
 static void block_signals(sigset_t *ret)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGTSTP, SIGCONT, SIGHUP, SIGUSR1};
+    static const int numbers[] = {SIGTERM, SIGINT, SIGTSTP, SIGCONT, SIGHUP, SIGUSR1, SIGUSR2};
     (void)sigemptyset(ret);
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         (void)sigaddset(ret, numbers[i]);
@@ -98,7 +98,7 @@ static bool is_stop(int number)
     return number == SIGTERM || number == SIGINT;
 }
 
-/* Serves signals until one says stop. */
+/* Serves signals and orders until one says stop. */
 static void work(struct worker *w, const sigset_t *signals, const struct conf_flags *flags,
                  double *shutdown_timeout)
 {
@@ -115,7 +115,7 @@ static void work(struct worker *w, const sigset_t *signals, const struct conf_fl
         heap_tend();
         if (watchdog_ms > 0 && worker_is_alive(w))
             systemd_notify("WATCHDOG=1");
-        if (is_stop(number))
+        if (is_stop(number) || worker_obey(w))
             return;
         if (number == SIGTSTP)
             worker_quiet(w);
@@ -132,10 +132,11 @@ static void work(struct worker *w, const sigset_t *signals, const struct conf_fl
 static bool drain(struct worker *w, const sigset_t *signals, double shutdown_timeout)
 {
     int64_t deadline = clock_deadline_ms((int64_t)(shutdown_timeout * 1000));
-    worker_begin_stop(w); /* first: who reads the line may rely on it */
+    worker_begin_stop(w, deadline); /* first: who reads the line may rely on it */
     systemd_stopping(shutdown_timeout + WORKER_FINISH_S);
     log_info("stopping: waiting for running jobs", log_real("timeout_s", shutdown_timeout));
     while (clock_now_ns() < deadline) {
+        (void)!worker_obey(w); /* to stop is what it does; only a signal hurries it */
         int64_t step = clock_deadline_ms(20);
         if (worker_wait_drained(w, step < deadline ? step : deadline))
             return false;

@@ -1,7 +1,8 @@
 /*
  * The parts of a worker, for the files that put them together: worker.c and services.c
- * (making, start), stop.c, reload.c (settings), dump.c (what a person sees), checks.c (warnings
- * about the server). The parts themselves never include this: each knows only what it was given.
+ * (making, start), stop.c, reload.c (settings), orders.c (orders), dump.c (what a person sees),
+ * checks.c (warnings about the server). The parts themselves never include this: each knows only
+ * what it was given.
  */
 #ifndef SLUICE_WORKER_PARTS_H
 #define SLUICE_WORKER_PARTS_H
@@ -43,14 +44,29 @@ struct worker {
     struct scheduler scheduler;
     struct reaper reaper;
     struct control control;
+    struct inbox inbox;
     struct beacon beacon;
     struct http_server *http; /* NULL when metrics.listen is off */
 
     struct executors executors;
     int started; /* services, in the order of worker/services.h */
     atomic_bool begun_stop;
-    double born_at;  /* Unix time */
-    struct err *why; /* while starting: where a service puts its own words */
+    atomic_int_fast64_t stop_deadline_ns; /* of the drain, once it is begun */
+    double born_at;                       /* Unix time */
+    int64_t born_ns;                      /* monotonic */
+    /* The main thread's own: */
+    struct {
+        uint64_t state; /* numbers of the last orders (store/wanted.h) */
+        uint64_t setting[ORDER_SETTINGS];
+    } obeyed;
+    int tuned[ORDER_SETTINGS]; /* by order; ORDER_DEFAULT: the setting is in force */
+    struct err *why;           /* while starting: where a service puts its own words */
 };
+
+/* Sets one thing live, in place of what the settings say. */
+int worker_tune(struct worker *w, enum order_setting setting, int value,
+                struct err *err) warn_unused_result;
+/* The answer to a ping: members of a JSON object. From any thread. */
+void worker_describe(void *worker, struct buf *out);
 
 #endif

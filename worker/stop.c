@@ -21,10 +21,16 @@ static_assert(UNDER_WAY_MS + FLUSH_MS + GIVE_BACK_MS + GRACE_MS + GIVE_BACK_MS <
                   WORKER_FINISH_S * 1000,
               "the bounds of all steps");
 
-void worker_begin_stop(struct worker *w)
+static void close_doors(struct worker *w)
 {
     w->begun_stop = true;
     dispatch_open(&w->dispatch, false);
+}
+
+void worker_begin_stop(struct worker *w, int64_t deadline_ns)
+{
+    atomic_store(&w->stop_deadline_ns, deadline_ns);
+    close_doors(w);
 }
 
 bool worker_wait_drained(struct worker *w, int64_t deadline_ns)
@@ -76,7 +82,7 @@ static void give_back(struct worker *w, int64_t deadline)
 
 bool worker_finish(struct worker *w, bool at_once)
 {
-    worker_begin_stop(w);
+    close_doors(w);
     /* No more promotions, no more presence; executors live on, for jobs that still run. */
     services_stop_above(w, SERVICE_EXECUTORS);
 

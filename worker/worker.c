@@ -52,13 +52,16 @@ static int make_pool(struct worker *w, struct conf *conf, struct err *err)
     return rc;
 }
 
-static void on_order(void *ctx, enum control_order order)
+/* The main thread waits for signals. */
+static void call_main_thread(void *ctx)
 {
-    static const int numbers[] = {
-        [CONTROL_QUIET] = SIGTSTP, [CONTROL_RESUME] = SIGCONT, [CONTROL_STOP] = SIGTERM};
     (void)ctx;
-    log_info("ordered by the control channel", log_str("signal", strsignal(numbers[order])));
-    (void)kill(getpid(), numbers[order]); /* the main thread takes it like any other */
+    (void)kill(getpid(), SIGUSR2);
+}
+
+static void on_unpaused(void *dispatch)
+{
+    dispatch_suspect(dispatch);
 }
 
 static void on_cancel(void *runner)
@@ -119,7 +122,11 @@ static void wire(struct worker *w)
         .cancelled = &w->cancelled,
         .cancel = on_cancel,
         .cancel_ctx = &w->runner,
-        .order = on_order,
+        .unpaused = on_unpaused,
+        .unpaused_ctx = &w->dispatch,
+        .describe = worker_describe,
+        .describe_ctx = w,
+        .inbox = &w->inbox,
     };
     w->scheduler = (struct scheduler){
         .store = w->store,
@@ -156,18 +163,25 @@ int worker_new(struct conf *conf, struct worker **ret, struct err *err)
     if (!w)
         return err_set(err, -ENOMEM, "no memory");
     w->born_at = (double)clock_wall_us() / 1e6;
+    w->born_ns = clock_now_ns();
+    for (int i = 0; i < ORDER_SETTINGS; i++)
+        w->tuned[i] = ORDER_DEFAULT;
     make_identity(w->identity, sizeof w->identity);
     int rc = make_pool(w, conf, err);
     if (rc == 0)
         rc = store_new(conf->key_prefix, w->identity, &w->store);
     if (rc == 0)
         rc = registry_open(conf, &registry, err);
-    if (rc == 0) {
+    if (rc == 0 && (rc = inbox_init(&w->inbox, call_main_thread, NULL)) != 0) {
+        (void)err_set(err, rc, "no descriptor for the inbox of orders");
+    } else if (rc == 0) {
         w->executors = (struct executors){
             .dispatch = &w->dispatch, .runner = &w->runner, .fetcher = &w->fetcher};
         rc = executors_init(&w->executors);
-        if (rc != 0)
+        if (rc != 0) {
             (void)err_set(err, rc, "no memory");
+            inbox_release(&w->inbox);
+        }
     }
     if (rc != 0) {
         registry_unref(registry);
@@ -200,6 +214,7 @@ void worker_free(struct worker *w)
     cancelled_release(&w->cancelled);
     live_release(&w->live);
     executors_release(&w->executors);
+    inbox_release(&w->inbox);
     store_free(w->store);
     redis_pool_free(w->pool);
     free(w);

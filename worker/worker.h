@@ -38,18 +38,23 @@ bool worker_is_alive(struct worker *w);
 void worker_quiet(struct worker *w);
 void worker_resume(struct worker *w);
 
-/* Applies what can change live: handlers, queues, threads, permits, shutdown timeout, log.
- * Settings that need a restart are named in a warning. */
+/* Applies what can change live: handlers, queues, threads, permits, shutdown timeout, log; but what
+ * operators have ordered (store/wanted.h) stays in force. Settings that need a restart are named in
+ * a warning. */
 int worker_reload(struct worker *w, struct conf *conf, struct err *err) warn_unused_result;
 
 /* Warns about a server or a fleet that will bring trouble. Once, when ready. */
 void worker_check_server(struct worker *w);
 
+/* Obeys the orders that were heard (SIGUSR2 says that there are some). True when one is to stop. */
+bool worker_obey(struct worker *w) warn_unused_result;
+
 /* State to the log. */
 void worker_dump(struct worker *w);
 
-/* Begins to stop: no more claims. */
-void worker_begin_stop(struct worker *w);
+/* Begins to stop: no more claims. The deadline is when the caller will stop waiting, for those who
+ * ask. */
+void worker_begin_stop(struct worker *w, int64_t deadline_ns);
 /* True when no job runs or waits any more, at the deadline at the latest (monotonic). Call it
  * repeatedly with short deadlines to be able to listen for a second signal. */
 bool worker_wait_drained(struct worker *w, int64_t deadline_ns);

@@ -4,19 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "find.h"
 #include "questions.h"
 #include "scripts.h"
 #include "store/job_view.h"
+#include "store/order.h"
 #include "withdraw.h"
 
 int store_cancel(const struct store *s, struct redis_conn *c, const char *jid, struct err *err)
 {
     struct script_call call = {0};
     struct buf message = {0};
-    buf_puts(&message, "{\"cmd\":\"cancel\",\"jid\":");
-    json_put_string(&message, slice_of(jid), SIZE_MAX);
+    order_put_open(&(struct order){.cmd = ORDER_CANCEL, .subject = (char *)jid, .kept = true},
+                   &message);
     buf_putc(&message, '}');
     int rc = buf_error(&message);
     script_begin(&call, &script_cancel, 1);

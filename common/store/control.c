@@ -25,20 +25,3 @@ bool store_control_message(const struct reply *reply, struct slice *ret)
     *ret = reply_str(reply_at(reply, 2));
     return true;
 }
-
-int store_control_send(const struct store *s, struct redis_conn *c, const char *identity,
-                       struct slice message, int64_t *ret_heard, struct err *err)
-{
-    struct command cmd = {0};
-    struct reply *reply = NULL;
-    command_text(&cmd, "PUBLISH");
-    command_printf(&cmd, "%s%s%s", s->key[KEY_CONTROL], identity ? ":" : "",
-                   identity ? identity : "");
-    command_add(&cmd, message);
-    int rc = redis_call(c, &cmd, &reply, err);
-    command_release(&cmd);
-    if (rc == 0)
-        *ret_heard = reply_int(reply);
-    reply_free(reply);
-    return rc;
-}

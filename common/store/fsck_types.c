@@ -15,6 +15,7 @@ static const struct fsck_family families[] = {
     {KEY_FAILED, false, "integer"},
     {KEY_WORKERS, true, "set"},
     {KEY_CANCELLED, true, "zset"},
+    {KEY_WANTED, true, "hash"},
     {KEY_QUEUE_PREFIX, false, "list"},
     {KEY_JOB_PREFIX, false, "hash"},
     {KEY_STREAM_PREFIX, false, "list"},
@@ -26,6 +27,8 @@ static const struct fsck_family families[] = {
     {KEY_QUARANTINE_PREFIX, false, NULL},
     {KEY_IDEMPOTENCY_PREFIX, false, "string"},
     {KEY_SENT_PREFIX, false, "string"},
+    {KEY_WANTED_PREFIX, false, "hash"},
+    {KEY_REPLY_PREFIX, false, "list"},
 };
 
 /* A key that is named like a claim, and not by a worker: none can be right. */

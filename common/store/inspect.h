@@ -52,6 +52,8 @@ struct worker_info {
 enum { INSPECT_PROCESSES_MAX = 5000 };
 int store_workers(const struct store *s, struct redis_conn *c, struct worker_info **ret,
                   size_t *ret_n, struct err *err) warn_unused_result;
+/* Whether it takes jobs of the queue, as far as it has reported: one that has not yet may. */
+bool worker_info_serves(const struct worker_info *w, const char *queue);
 void worker_infos_free(struct worker_info *w, size_t n);
 
 #endif

@@ -109,6 +109,38 @@ out:
     return rc;
 }
 
+struct queue_look {
+    const char *queue;
+    bool found;
+};
+
+static int look_at_queue(void *ctx, const struct json_member *m)
+{
+    struct queue_look *look = ctx;
+    struct buf name = {0};
+    if (m->type == JSON_STRING && json_decode_string(m->value, &name) == 0 &&
+        strcmp(buf_str(&name), look->queue) == 0)
+        look->found = true;
+    buf_release(&name);
+    return 0;
+}
+
+static int look_at_queues(void *ctx, const struct json_member *m)
+{
+    enum json_type type;
+    if (json_key_is(m->key, "queues") && m->type == JSON_ARRAY)
+        return json_scan(m->value, &type, look_at_queue, ctx, NULL);
+    return 0;
+}
+
+bool worker_info_serves(const struct worker_info *w, const char *queue)
+{
+    struct queue_look look = {.queue = queue};
+    enum json_type type;
+    return w->info[0] == '\0' ||
+           json_scan(slice_of(w->info), &type, look_at_queues, &look, NULL) != 0 || look.found;
+}
+
 void worker_infos_free(struct worker_info *w, size_t n)
 {
     for (size_t i = 0; w && i < n; i++) {

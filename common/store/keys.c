@@ -17,6 +17,7 @@ static const char *const names[KEY_COUNT] = {
     [KEY_WORKERS] = "sluice:workers",
     [KEY_CANCELLED] = "sluice:cancelled",
     [KEY_CONTROL] = "sluice:control",
+    [KEY_WANTED] = "sluice:wanted",
     [KEY_QUEUE_PREFIX] = "queue:",
     [KEY_JOB_PREFIX] = "sluice:job:",
     [KEY_STREAM_PREFIX] = "sluice:stream:",
@@ -28,6 +29,8 @@ static const char *const names[KEY_COUNT] = {
     [KEY_QUARANTINE_PREFIX] = "sluice:quarantine:",
     [KEY_IDEMPOTENCY_PREFIX] = "sluice:idempotency:",
     [KEY_SENT_PREFIX] = "sluice:sent:",
+    [KEY_WANTED_PREFIX] = "sluice:wanted:",
+    [KEY_REPLY_PREFIX] = "sluice:reply:",
 };
 
 static const struct {
@@ -40,6 +43,7 @@ static const struct {
     [KEY_WORK] = {"", ":work"},
     [KEY_SIGNALS] = {"", "-signals"},
     [KEY_OWN_CONTROL] = {"sluice:control:", ""},
+    [KEY_OWN_WANTED] = {"sluice:wanted:", ""},
 };
 
 static int make(char **ret, const char *prefix, const char *before, const char *middle,

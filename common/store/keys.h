@@ -10,7 +10,7 @@
 struct store {
     char *prefix;
     char *identity; /* NULL for a command */
-    char *key[30];  /* by enum key; NULL for those of a worker when there is no identity */
+    char *key[40];  /* by enum key; NULL for those of a worker when there is no identity */
 };
 
 enum key {
@@ -25,6 +25,7 @@ enum key {
     KEY_WORKERS,            /* set of identities that may hold claims */
     KEY_CANCELLED,          /* zset of jids that are to end, by the time of the order */
     KEY_CONTROL,            /* channel to all workers; with :<identity> to one */
+    KEY_WANTED,             /* hash of what operators want of all workers */
     KEY_QUEUE_PREFIX,       /* queue:<name> */
     KEY_JOB_PREFIX,         /* sluice:job:<jid> */
     KEY_STREAM_PREFIX,      /* sluice:stream:<jid>, also the channel */
@@ -36,6 +37,8 @@ enum key {
     KEY_QUARANTINE_PREFIX,  /* sluice:quarantine:<key>:<ms>, what fsck has put aside */
     KEY_IDEMPOTENCY_PREFIX, /* sluice:idempotency:<key>, what was answered to it */
     KEY_SENT_PREFIX,        /* sluice:sent:<name>, how far the sender of that name has come */
+    KEY_WANTED_PREFIX,      /* sluice:wanted:<identity>, hash of what is wanted of one */
+    KEY_REPLY_PREFIX,       /* sluice:reply:<reply>, list of answers to an order */
     KEY_LEASE,              /* of this worker, as are the next ones */
     KEY_CLAIMS,
     KEY_OWN_CLAIM_PREFIX, /* sluice:claim:<this identity>: */
@@ -43,6 +46,7 @@ enum key {
     KEY_WORK,             /* <identity>:work */
     KEY_SIGNALS,          /* <identity>-signals */
     KEY_OWN_CONTROL,      /* sluice:control:<this identity> */
+    KEY_OWN_WANTED,       /* sluice:wanted:<this identity> */
     KEY_COUNT
 };
 

@@ -1,6 +1,7 @@
 /*
  * Pausing a queue: nobody takes jobs from it until it is resumed; running ones go on. What holds is
- * the set `paused`, which workers ask with every claim, so nothing has to be told to them.
+ * the set `paused`, which workers ask with every claim. They are told all the same: one that sleeps
+ * since a queue was paused looks at it again at once.
  *
  * May be repeated after -ENOTCONN.
  */

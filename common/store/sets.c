@@ -18,15 +18,53 @@ static const char *const names[] = {
 
 /* ---- pages ---- */
 
-static void put_entry(struct buf *out, const struct reply *entry, double score)
+int store_page(const struct store *s, struct redis_conn *c, enum job_set set, int64_t offset,
+               int64_t limit, struct job_page *ret, struct err *err)
 {
-    struct slice payload = reply_str(entry);
+    struct script_call call = {0};
+    struct reply *page = NULL;
+    script_begin(&call, &script_page, 1);
+    command_add(&call.cmd, job_set_key(s, set));
+    command_int(&call.cmd, offset);
+    command_int(&call.cmd, limit);
+    command_text(&call.cmd, set == JOBS_DEAD ? "1" : "0");
+    command_int(&call.cmd, JOB_SHOWN_MAX);
+    command_int(&call.cmd, JOB_PAGE_BYTES);
+    int rc = script_run(c, &call, &page, err);
+    script_call_release(&call);
+    if (rc == 0)
+        *ret = (struct job_page){.reply = page,
+                                 .total = reply_int(reply_at(page, 0)),
+                                 .n = reply_count(page) > 0 ? (reply_count(page) - 1) / 2 : 0};
+    return rc;
+}
+
+void job_page_release(struct job_page *page)
+{
+    reply_free(page->reply);
+    *page = (struct job_page){0};
+}
+
+struct job_entry job_page_at(const struct job_page *page, size_t i)
+{
+    const struct reply *entry = reply_at(page->reply, 1 + 2 * i);
+    bool too_long = reply_type(entry) == REPLY_INT;
+    return (struct job_entry){
+        .payload = too_long ? (struct slice){"", 0} : reply_str(entry),
+        .bytes = too_long ? reply_int(entry) : 0,
+        .score = reply_real(reply_at(page->reply, 2 + 2 * i)),
+    };
+}
+
+void job_entry_put(struct buf *out, const struct job_entry *entry)
+{
+    struct slice payload = entry->payload;
     struct envelope e;
     enum json_type type;
     buf_puts(out, "{\"score\":");
-    job_put_time(out, score);
-    if (reply_type(entry) == REPLY_INT) {
-        buf_printf(out, ",\"jid\":null,\"job\":null,\"bytes\":%" PRId64 "}", reply_int(entry));
+    job_put_time(out, entry->score);
+    if (entry->bytes > 0) {
+        buf_printf(out, ",\"jid\":null,\"job\":null,\"bytes\":%" PRId64 "}", entry->bytes);
         return;
     }
     bool is_json = json_scan(payload, &type, NULL, NULL, NULL) == 0;
@@ -46,41 +84,28 @@ static void put_entry(struct buf *out, const struct reply *entry, double score)
     buf_putc(out, '}');
 }
 
-static void put_page(struct buf *out, const struct reply *page, int64_t offset)
-{
-    int64_t total = reply_int(reply_at(page, 0)), n = ((int64_t)reply_count(page) - 1) / 2;
-    buf_printf(out, "{\"total\":%" PRId64 ",\"offset\":%" PRId64 ",\"next\":", total, offset);
-    if (n > 0 && offset + n < total)
-        buf_printf(out, "%" PRId64, offset + n);
-    else
-        buf_puts(out, "null");
-    buf_puts(out, ",\"jobs\":[");
-    for (size_t i = 1; i + 1 < reply_count(page); i += 2) {
-        if (i > 1)
-            buf_putc(out, ',');
-        put_entry(out, reply_at(page, i), reply_real(reply_at(page, i + 1)));
-    }
-    buf_puts(out, "]}");
-}
-
 int store_put_page(const struct store *s, struct redis_conn *c, enum job_set set, int64_t offset,
                    int64_t limit, struct buf *out, struct err *err)
 {
-    struct script_call call = {0};
-    struct reply *page = NULL;
-    script_begin(&call, &script_page, 1);
-    command_add(&call.cmd, job_set_key(s, set));
-    command_int(&call.cmd, offset);
-    command_int(&call.cmd, limit);
-    command_text(&call.cmd, set == JOBS_DEAD ? "1" : "0");
-    command_int(&call.cmd, JOB_SHOWN_MAX);
-    command_int(&call.cmd, JOB_PAGE_BYTES);
-    int rc = script_run(c, &call, &page, err);
-    if (rc == 0)
-        put_page(out, page, offset);
-    reply_free(page);
-    script_call_release(&call);
-    return rc;
+    struct job_page page = {0};
+    int rc = store_page(s, c, set, offset, limit, &page, err);
+    if (rc != 0)
+        return rc;
+    int64_t behind = offset + (int64_t)page.n;
+    buf_printf(out, "{\"total\":%" PRId64 ",\"offset\":%" PRId64 ",\"next\":", page.total, offset);
+    if (page.n > 0 && behind < page.total)
+        buf_printf(out, "%" PRId64, behind);
+    else
+        buf_puts(out, "null");
+    buf_puts(out, ",\"jobs\":[");
+    for (size_t i = 0; i < page.n; i++) {
+        const struct job_entry entry = job_page_at(&page, i);
+        buf_puts(out, i > 0 ? "," : "");
+        job_entry_put(out, &entry);
+    }
+    buf_puts(out, "]}");
+    job_page_release(&page);
+    return 0;
 }
 
 /* ---- one job ---- */

@@ -21,7 +21,26 @@ enum job_set { JOBS_RETRY, JOBS_SCHEDULE, JOBS_DEAD };
 
 enum { JOB_SHOWN_MAX = 65536, JOB_PAGE_BYTES = 1 << 20, JOB_PAGE_MAX = 1000 };
 
-/* The soonest first; of the dead, those that died last. Appends
+/* Some of the entries: the soonest first; of the dead, those that died last. -EMEDIUMTYPE. */
+struct job_page {
+    struct reply *reply; /* entries borrow from it */
+    int64_t total;       /* entries in the set */
+    size_t n;            /* in the page; at least one, unless there is none behind the offset */
+};
+int store_page(const struct store *s, struct redis_conn *c, enum job_set set, int64_t offset,
+               int64_t limit, struct job_page *ret, struct err *err) warn_unused_result;
+void job_page_release(struct job_page *page); /* accepts a zeroed one */
+
+struct job_entry {
+    struct slice payload; /* as it lies there; empty when it is too long … */
+    int64_t bytes;        /* … and then its length */
+    double score;
+};
+struct job_entry job_page_at(const struct job_page *page, size_t i);
+/* {"score":…,"jid":…,"job":{…}}, as below. */
+void job_entry_put(struct buf *out, const struct job_entry *entry);
+
+/* The same as JSON. Appends
  * {"total":N,"offset":…,"next":… or null,"jobs":[{"score":…,"jid":…,"job":{…}}, …]}
  * where "job" is the payload as it lies there; one that is no JSON is a string under "raw", one
  * that is too long is null with its "bytes". -EMEDIUMTYPE. */

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/json.h"
 #include "move.h"
 #include "scripts.h"
 #include "withdraw.h"
@@ -49,44 +48,16 @@ struct batch {
 
 static bool is_filtered(const struct bulk_order *o)
 {
-    return o->klass || o->error_class;
+    return !job_filter_is_empty(&o->filter);
 }
 
 /* ---- which are meant ---- */
-
-struct error_look {
-    const char *wanted;
-    bool is;
-};
-
-static int look_at_error(void *ctx, const struct json_member *m)
-{
-    struct error_look *look = ctx;
-    struct buf text = {0};
-    if (!json_key_is(m->key, "error_class"))
-        return 0;
-    /* The last of that name counts, as with all members of a job. */
-    look->is = m->type == JSON_STRING && json_decode_string(m->value, &text) == 0 &&
-               strcmp(buf_str(&text), look->wanted) == 0;
-    buf_release(&text);
-    return 0;
-}
-
-static bool is_meant(const struct bulk_order *o, const struct envelope *e)
-{
-    struct error_look look = {.wanted = o->error_class};
-    enum json_type type;
-    if (o->klass && strcmp(o->klass, e->klass) != 0)
-        return false;
-    return !o->error_class ||
-           (json_scan(e->payload, &type, look_at_error, &look, NULL) == 0 && look.is);
-}
 
 static int sort_out(const struct bulk_order *o, struct slice entry, struct batch *batch)
 {
     struct envelope *e = &batch->jobs[batch->njobs];
     int rc = envelope_parse(entry, e, NULL);
-    if (rc == 0 && is_meant(o, e)) {
+    if (rc == 0 && job_filter_meets(&o->filter, o->set, e)) {
         batch->njobs++;
         return 0;
     }

@@ -1,6 +1,6 @@
 /*
- * The same for many jobs of a set as for one (store/sets.h): requeue or delete all, or those of a
- * class, or those that failed of an error. A bounded piece of work at a time; the caller comes back
+ * The same for many jobs of a set as for one (store/sets.h): requeue or delete all, or those that
+ * meet a filter. A bounded piece of work at a time; the caller comes back
  * with `next` until there is none.
  *
  * Each job is moved or deleted in one step of its own, so whatever breaks in between, none is lost
@@ -13,6 +13,7 @@
 #ifndef SLUICE_STORE_SETS_BULK_H
 #define SLUICE_STORE_SETS_BULK_H
 
+#include "store/job_filter.h"
 #include "store/sets.h"
 
 enum {
@@ -26,10 +27,10 @@ enum bulk_action { BULK_REQUEUE, BULK_DELETE };
 struct bulk_order {
     enum job_set set;
     enum bulk_action action;
-    const char *klass, *error_class; /* NULL: any */
-    int64_t limit;                   /* 1..BULK_MAX */
-    const char *after;               /* what `next` was; NULL at first */
-    int64_t max_payload, ttl_s;      /* as of store_delete() */
+    struct job_filter filter;   /* empty: all */
+    int64_t limit;              /* 1..BULK_MAX */
+    const char *after;          /* what `next` was; NULL at first */
+    int64_t max_payload, ttl_s; /* as of store_delete() */
 };
 
 struct bulk_result {

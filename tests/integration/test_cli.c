@@ -59,10 +59,16 @@ static void expect_part(struct sluice r, int status, const char *out_part)
     sluice_free(&r);
 }
 
+#define NAMES                                                                                      \
+    "dev, enqueue, status, why, follow, cancel, stats, queues, pause, unpause, clear, retry, "     \
+    "schedule, dead, workers, ping, quiet, resume, stop, set, top, doctor, fsck, help"
+
 START_TEST(help_and_version)
 {
-    static const char *const commands[] = {"enqueue", "status", "follow", "stats", "queues",
-                                           "workers", "doctor", "fsck",   "dev",   "help"};
+    static const char *const commands[] = {
+        "dev",   "enqueue", "status", "why",   "follow",   "cancel", "stats",   "queues",
+        "pause", "unpause", "clear",  "retry", "schedule", "dead",   "workers", "ping",
+        "quiet", "resume",  "stop",   "set",   "doctor",   "fsck",   "help"};
     expect(sluice(NULL, NULL, "--version"), 0, "sluice " SLUICE_VERSION "\n", "");
     expect_part(sluice(NULL, NULL, "help"), 0, "Commands:\n");
     expect_part(sluice(NULL, NULL, "--help"), 0, "Commands:\n");
@@ -85,14 +91,12 @@ END_TEST
 START_TEST(bad_usage_says_what_is_allowed)
 {
     expect(sluice(NULL, NULL, "bogus"), 2, "",
-           "sluice: unknown command \"bogus\"; allowed: dev, enqueue, status, follow, cancel, "
-           "stats, queues, workers, top, doctor, fsck, help\n");
+           "sluice: unknown command \"bogus\"; allowed: " NAMES "\n");
     expect(sluice(NULL, NULL, "--json", "stats"), 2, "",
            "sluice: --json is not an option here; options follow the command, as in: sluice stats "
            "--json\n");
     expect(sluice(NULL, NULL, "help", "bogus"), 2, "",
-           "sluice help: unknown command \"bogus\"; allowed: dev, enqueue, status, follow, cancel, "
-           "stats, queues, workers, top, doctor, fsck, help\n");
+           "sluice help: unknown command \"bogus\"; allowed: " NAMES "\n");
     expect(sluice(NULL, NULL, "stats", "--bogus"), 2, "",
            "sluice stats: unknown option --bogus; allowed: --json, --redis, --config, --help\n");
     expect(sluice(NULL, NULL, "stats", "-x"), 2, "",

@@ -131,25 +131,6 @@ START_TEST(one_that_is_done_stays_done)
 }
 END_TEST
 
-START_TEST(orders_to_the_worker_are_obeyed)
-{
-    start_worker(settings);
-    wait_until(HANG_MS,
-               must_int(redis, "EVAL %s 0",
-                        "return redis.call('PUBSUB', 'NUMSUB', 'sluice:control')[2]") == 1);
-    must_do(redis, "PUBLISH sluice:control %s", "{\"cmd\":\"quiet\"}");
-    wait_said("quiet: no new jobs");
-    must_do(redis, "PUBLISH sluice:control nonsense");
-    wait_said("an order that is no JSON object was ignored");
-    must_do(redis, "PUBLISH sluice:control %s", "{\"cmd\":\"dance\"}");
-    wait_said("an unknown order was ignored");
-    must_do(redis, "PUBLISH sluice:control:%s %s", worker.identity, "{\"cmd\":\"resume\"}");
-    wait_said("resumed");
-    must_do(redis, "PUBLISH sluice:control:%s %s", worker.identity, "{\"cmd\":\"stop\"}");
-    ck_assert_int_eq(worker_process_wait(&worker, HANG_MS), 0);
-}
-END_TEST
-
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("cancel");
@@ -161,6 +142,5 @@ Suite *test_suite(void)
     tcase_add_test(tc, the_order_outlives_the_absence_of_workers);
     tcase_add_test(tc, a_lost_message_changes_nothing);
     tcase_add_test(tc, one_that_is_done_stays_done);
-    tcase_add_test(tc, orders_to_the_worker_are_obeyed);
     return suite;
 }

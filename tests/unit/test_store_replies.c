@@ -7,6 +7,7 @@
 #include "store/claim.h"
 #include "store/lease.h"
 #include "store/stream.h"
+#include "store/wanted.h"
 #include "support/canned.h"
 
 static struct canned server;
@@ -160,12 +161,42 @@ END_TEST
 
 #define COUNT(table) ((int)(sizeof table / sizeof table[0]))
 
+static const struct {
+    const char *text;
+    int code;
+} orders[] = {
+    {"*3\r\n$1\r\n7\r\n:1\r\n$1\r\nw\r\n", 0},
+    {"*2\r\n$1\r\n7\r\n:0\r\n", 0},
+    {"*1\r\n:0\r\n", -ENOENT},
+    {"*0\r\n", -EPROTO},
+    {"+OK\r\n", -EPROTO},
+    {"*1\r\n$1\r\n7\r\n", -EPROTO}, /* who heard it? */
+    {"*2\r\n:-1\r\n:0\r\n", -EPROTO},
+    {"*2\r\n$1\r\nx\r\n:0\r\n", -EPROTO},
+};
+
+START_TEST(order)
+{
+    struct given given = {0};
+    struct err err = {""};
+    open_to(orders[_i].text);
+    ck_assert_int_eq(
+        store_order_give(store, conn, NULL, &(struct order){.cmd = ORDER_QUIET}, &given, &err),
+        orders[_i].code);
+    ck_assert_int_eq(given.reply != NULL, orders[_i].code == 0);
+    ck_assert_int_eq(err.text[0] == '\0', orders[_i].code == 0);
+    reply_free(given.reply);
+    close_all();
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *s = suite_create("store/replies");
     TCase *t = tcase_create("replies");
     tcase_add_loop_test(t, claim, 0, COUNT(claims));
     tcase_add_loop_test(t, settle, 0, COUNT(settles));
+    tcase_add_loop_test(t, order, 0, COUNT(orders));
     tcase_add_test(t, renewal);
     tcase_add_test(t, recovery);
     tcase_add_test(t, stream_and_time);
