@@ -91,6 +91,23 @@ void call_fail(struct call *c, int rc, const struct err *err)
         log_error("a request failed", log_str("path", c->x->req.path), log_str("error", text));
 }
 
+bool call_query_text(struct call *c, const char *name, char *text, size_t size, const char **ret)
+{
+    const char *given = http_query(c->x, name);
+    if (!given)
+        return true;
+    if (*given && http_decode_query(slice_of(given), text, size) == 0) {
+        *ret = text;
+        return true;
+    }
+    char message[128];
+    (void)snprintf(message, sizeof message,
+                   "the parameter %s must be UTF-8, percent-encoded, of 1 to %zu bytes without NUL",
+                   name, size - 1); /* fits */
+    http_fail_at(c->res, HTTP_BAD_REQUEST, "bad_parameter", message, name, -1);
+    return false;
+}
+
 bool call_query_time(struct call *c, const char *name, double *ret)
 {
     static const char digits[] = "0123456789";

@@ -48,6 +48,9 @@ void call_fail(struct call *c, int rc, const struct err *err);
  * that it is none. */
 bool call_query(struct call *c, const char *name, int64_t lo, int64_t hi,
                 int64_t *ret) warn_unused_result;
+/* A text, decoded into `text`; *ret is that, or keeps its value. It is not empty. */
+bool call_query_text(struct call *c, const char *name, char *text, size_t size,
+                     const char **ret) warn_unused_result;
 /* The same of a time in seconds, as our answers have them. */
 bool call_query_time(struct call *c, const char *name, double *ret) warn_unused_result;
 

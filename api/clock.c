@@ -1,9 +1,6 @@
 #include "api/clock.h"
 
 #include "api/parts.h"
-#include "base/clock.h"
-
-#define LOOK_AGAIN_NS (2 * NS_PER_S)
 
 void redis_clock_init(struct redis_clock *c)
 {
@@ -19,10 +16,7 @@ void redis_clock_release(struct redis_clock *c)
 static bool known(struct redis_clock *c, double *ret)
 {
     mutex_lock(&c->mutex);
-    int64_t age_ns = clock_now_ns() - c->at_ns;
-    bool fresh = c->at_ns > 0 && age_ns < LOOK_AGAIN_NS;
-    if (fresh)
-        *ret = c->redis_s + (double)age_ns / (double)NS_PER_S;
+    bool fresh = store_clock_read(&c->last, ret);
     mutex_unlock(&c->mutex);
     return fresh;
 }
@@ -30,21 +24,20 @@ static bool known(struct redis_clock *c, double *ret)
 bool redis_clock_now(struct call *call, double *ret)
 {
     struct redis_clock *c = &call->api->clock;
+    struct store_clock now;
     struct err err = {""};
-    double now;
     if (known(c, ret))
         return true;
     if (!call_redis(call))
         return false;
-    int rc = store_time(call->redis, &now, &err);
+    int rc = store_clock_ask(&now, call->redis, &err);
     if (rc != 0) {
         call_fail(call, rc, &err);
         return false;
     }
     mutex_lock(&c->mutex);
-    c->redis_s = now;
-    c->at_ns = clock_now_ns();
+    c->last = now;
     mutex_unlock(&c->mutex);
-    *ret = now;
+    *ret = now.redis_s;
     return true;
 }

@@ -1,6 +1,5 @@
 /*
- * Redis' time, asked for now and then instead of with every request: between two looks the
- * monotonic clock carries it on.
+ * Redis' time for all requests: one clock (store/store_clock.h) that they share.
  *
  * Threads: safe from any; the mutex is not held while Redis is asked.
  */
@@ -9,11 +8,11 @@
 
 #include "api/call.h"
 #include "base/thread.h"
+#include "store/store_clock.h"
 
 struct redis_clock {
     struct mutex mutex; /* guards: below */
-    double redis_s;     /* Redis' time … */
-    int64_t at_ns;      /* … at this monotonic time; 0: not known yet */
+    struct store_clock last;
 };
 
 void redis_clock_init(struct redis_clock *c);

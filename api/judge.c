@@ -8,31 +8,34 @@
 #include "http/origin.h"
 #include "http/path.h"
 
-/* A row of the path, and the one of the method when there is one. */
+/* A row of the path, and the one of the method when there is one. A fixed word goes before a
+ * parameter: of "/v1/dead/{jid}" and "/v1/dead/requeue" the second is meant, for the methods that
+ * it has; the others are those of a job with that name. */
 static const struct route *find(const struct http_request *req, const struct route **ret_path)
 {
     const char *method = strcmp(req->method, "HEAD") == 0 ? "GET" : req->method;
+    const struct route *found = NULL;
     for (const struct route *r = routes; r < routes + nroutes; r++) {
         if (!http_path_match(r->path, req->path, NULL))
             continue;
         *ret_path = r;
-        if (strcmp(r->method, method) == 0)
-            return r;
+        if (strcmp(r->method, method) == 0 && (!found || strchr(found->path, '{')))
+            found = r;
     }
-    return NULL;
+    return found;
 }
 
 /* The methods of a path: "GET, HEAD, OPTIONS". */
-static void allow(struct http_response *res, const struct route *path)
+static void allow(struct http_exchange *x)
 {
     char text[HTTP_HEADER_VALUE_MAX];
     int n = 0;
     for (const struct route *r = routes; r < routes + nroutes; r++)
-        if (strcmp(r->path, path->path) == 0)
+        if (http_path_match(r->path, x->req.path, NULL))
             n += snprintf(text + n, sizeof text - (size_t)n, "%s, %s", r->method,
                           strcmp(r->method, "GET") == 0 ? "HEAD, " : "");
     (void)snprintf(text + n, sizeof text - (size_t)n, "OPTIONS"); /* all of them fit */
-    http_set_header(res, "Allow", text);
+    http_set_header(&x->res, "Allow", text);
 }
 
 static bool reads_only(const char *method)
@@ -111,6 +114,8 @@ bool judge_begin(void *ctx, struct http_exchange *x)
             return false;
         }
     }
+    if (rights == RIGHTS_READ) /* so that a page need not offer what would be refused */
+        http_set_header(&x->res, "Sluice-Rights", "read");
     if (!path) {
         http_fail(&x->res, HTTP_NOT_FOUND, "not_found", "nothing is served at this path");
         return false;
@@ -122,7 +127,7 @@ bool judge_begin(void *ctx, struct http_exchange *x)
             http_fail(&x->res, HTTP_METHOD_NOT_ALLOWED, "method_not_allowed",
                       "this method is not served at this path; the header Allow names those that "
                       "are");
-        allow(&x->res, path);
+        allow(x);
         return false;
     }
     if (rights < route->rights) {

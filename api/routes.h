@@ -45,6 +45,8 @@ void answer_worker_resume(struct call *c);
 void answer_worker_stop(struct call *c);
 void answer_set(struct call *c);
 void answer_requeue(struct call *c);
+void answer_requeue_many(struct call *c);
+void answer_delete_many(struct call *c);
 void answer_delete(struct call *c);
 void answer_history(struct call *c);
 void answer_stats(struct call *c);

@@ -2,7 +2,7 @@
 #include <getopt.h>
 #include <stdio.h>
 
-#include "cli/follow.h"
+#include "cli/session.h"
 #include "cli/time_text.h"
 #include "store/inspect_json.h"
 
@@ -55,9 +55,9 @@ static int cancel(const struct request *r, struct session *session, const char *
     bool waits = code == 0 && r->wait && !*done.where;
     cancellation_release(&done);
     if (waits) {
-        struct follow f = {.session = session, .jid = jid, .timeout_ms = (int64_t)(wait_s * 1000)};
+        struct follow f = {.jid = jid, .timeout_ms = (int64_t)(wait_s * 1000)};
         enum job_end end = JOB_GOES_ON;
-        code = follow_job(&f, &end, &err);
+        code = session_follow(session, &f, &end, &err);
         if (code == 0 && end != JOB_STOPPED)
             code = err_set(&err, -EALREADY, "job %s had %s before it could be stopped", jid,
                            job_end_name(end));

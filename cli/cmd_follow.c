@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli/follow.h"
+#include "cli/session.h"
 #include "cli/time_text.h"
 
 enum { AFTER = CLI_OPTION, TIMEOUT };
@@ -27,7 +27,7 @@ static int take_option(void *ctx, int id, const char *value)
     return CLI_GO;
 }
 
-static void print_event(void *ctx, int64_t id, struct slice event)
+static int print_event(void *ctx, int64_t id, struct slice event)
 {
     const struct cli_common *common = ctx;
     if (common->json)
@@ -35,6 +35,7 @@ static void print_event(void *ctx, int64_t id, struct slice event)
     else
         printf("%.*s\n", (int)event.n, event.p);
     (void)fflush(stdout); /* each event when it comes, also into a pipe */
+    return 0;
 }
 
 static int check(const struct cli_command *self, const struct request *r, struct follow *f)
@@ -63,8 +64,7 @@ static int run(const struct cli_command *self, int argc, char **argv)
         return rc;
     if (argc - optind != 1)
         return cli_wants_jid(self);
-    struct follow f = {
-        .session = &session, .jid = argv[optind], .event = print_event, .ctx = &r.common};
+    struct follow f = {.jid = argv[optind], .event = print_event, .ctx = &r.common};
     rc = check(self, &r, &f);
     if (rc == CLI_GO)
         rc = session_load(&session, &r.common);
@@ -72,7 +72,7 @@ static int run(const struct cli_command *self, int argc, char **argv)
         return rc;
     struct err err = {""};
     enum job_end end = JOB_GOES_ON;
-    int code = follow_job(&f, &end, &err);
+    int code = session_follow(&session, &f, &end, &err);
     session_close(&session);
     if (code != 0)
         return cli_fail(code, &err);

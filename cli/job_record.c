@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "cli/follow.h"
+#include "cli/session.h"
 #include "cli/table.h"
 #include "cli/time_text.h"
 #include "store/inspect_json.h"
@@ -49,12 +49,12 @@ void job_record_print(const struct reply *record, double now)
 
 int job_wait(const struct session *session, const char *jid, bool json)
 {
-    struct follow f = {.session = session, .jid = jid};
+    struct follow f = {.jid = jid};
     struct err err = {""};
     struct redis_conn *conn = NULL;
     struct reply *record = NULL;
     enum job_end end = JOB_GOES_ON;
-    int rc = follow_job(&f, &end, &err);
+    int rc = session_follow(session, &f, &end, &err);
     if (rc == 0)
         rc = session_dial(session, &conn, &err); /* the session's own may be long dead */
     if (rc == 0)

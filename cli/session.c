@@ -34,6 +34,30 @@ int session_dial(const struct session *s, struct redis_conn **ret, struct err *e
     return rc;
 }
 
+/* Of struct follow. */
+static int dial_to_follow(void *home, int64_t deadline_ns, struct redis_conn **ret, struct err *err)
+{
+    (void)deadline_ns; /* a command is ended by whoever is tired of it */
+    return session_dial(home, ret, err);
+}
+
+static void say_away(void *home, const struct err *why)
+{
+    (void)home;
+    fprintf(stderr, "waiting for Redis: %s\n", why->text);
+}
+
+int session_follow(const struct session *s, struct follow *f, enum job_end *ret_end,
+                   struct err *err)
+{
+    struct session home = *s;
+    f->store = s->store;
+    f->dial = dial_to_follow;
+    f->away = say_away;
+    f->home = &home;
+    return follow_job(f, ret_end, err);
+}
+
 int session_connect(struct session *s)
 {
     struct redis_options o;

@@ -10,6 +10,7 @@
 #define SLUICE_CLI_SESSION_H
 
 #include "cli/cli.h"
+#include "client/follow.h"
 #include "conf/conf.h"
 #include "redis/conn.h"
 #include "store/store.h"
@@ -28,7 +29,10 @@ int session_connect(struct session *s) warn_unused_result;
 /* One more connection, by the same settings; the caller frees it. */
 int session_dial(const struct session *s, struct redis_conn **ret,
                  struct err *err) warn_unused_result;
-/* Both. */
+/* Follows a job to its end, as f says, over connections of its own. */
+int session_follow(const struct session *s, struct follow *f, enum job_end *ret_end,
+                   struct err *err) warn_unused_result;
+/* Load and connect. */
 int session_open(struct session *s, const struct cli_common *common) warn_unused_result;
 void session_close(struct session *s);
 

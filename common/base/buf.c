@@ -71,15 +71,22 @@ void buf_put(struct buf *b, struct slice s)
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
     va_list ap, again;
+    size_t room = b->failed ? 0 : b->cap - b->n; /* mostly it fits: no need to measure first */
     va_start(ap, fmt);
     va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, fmt, ap);
+    int n = vsnprintf(room > 0 ? b->p + b->n : NULL, room, fmt, ap);
     va_end(ap);
-    if (n < 0)
-        b->failed = true;
-    else if (grow(b, (size_t)n)) {
-        (void)vsnprintf(b->p + b->n, (size_t)n + 1, fmt, again); /* fits: measured above */
+    if (n >= 0 && (size_t)n < room) {
         b->n += (size_t)n;
+    } else {
+        if (room > 0)
+            b->p[b->n] = '\0'; /* what was cut off is none of the content */
+        if (n < 0)
+            b->failed = true;
+        else if (grow(b, (size_t)n)) {
+            (void)vsnprintf(b->p + b->n, (size_t)n + 1, fmt, again); /* fits: measured above */
+            b->n += (size_t)n;
+        }
     }
     va_end(again);
 }

@@ -46,7 +46,7 @@ struct http_request {
     struct slice body;  /* once it is there */
 };
 
-enum { HTTP_HEADERS_MAX = 4, HTTP_HEADER_VALUE_MAX = 64 };
+enum { HTTP_HEADERS_MAX = 6, HTTP_HEADER_VALUE_MAX = 64 };
 
 /* A body that comes in pieces, for as long as it lasts. */
 struct http_source {

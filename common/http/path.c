@@ -28,7 +28,7 @@ static int hex(char c)
     return at ? (int)(at - digits) : -1;
 }
 
-int http_decode(struct slice text, char *ret, size_t size)
+static int decode(struct slice text, char plus, char *ret, size_t size)
 {
     size_t n = 0;
     for (size_t i = 0; i < text.n; i++) {
@@ -41,6 +41,8 @@ int http_decode(struct slice text, char *ret, size_t size)
                 return -EINVAL;
             c = (char)(high << 4 | low);
             i += 2;
+        } else if (c == '+') {
+            c = plus;
         }
         if (c == '\0' || n + 1 >= size)
             return -EINVAL;
@@ -48,4 +50,14 @@ int http_decode(struct slice text, char *ret, size_t size)
     }
     ret[n] = '\0';
     return utf8_ok((struct slice){ret, n}) ? 0 : -EINVAL;
+}
+
+int http_decode(struct slice text, char *ret, size_t size)
+{
+    return decode(text, '+', ret, size);
+}
+
+int http_decode_query(struct slice text, char *ret, size_t size)
+{
+    return decode(text, ' ', ret, size);
 }

@@ -21,5 +21,8 @@ bool http_path_match(const char *pattern, const char *path, struct slice *ret);
 /* Decodes %XX into ret, with a NUL. -EINVAL: a bad escape, a NUL in it, not UTF-8, or longer than
  * size - 1 bytes. */
 int http_decode(struct slice text, char *ret, size_t size) warn_unused_result;
+/* The same of a query's parameter, where a plus is a space: so forms and URLSearchParams write it.
+ */
+int http_decode_query(struct slice text, char *ret, size_t size) warn_unused_result;
 
 #endif

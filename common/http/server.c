@@ -65,6 +65,12 @@ const char *http_query(const struct http_exchange *x, const char *name)
     return look_up(x, MHD_GET_ARGUMENT_KIND, name);
 }
 
+size_t http_queries(const struct http_exchange *x)
+{
+    int n = MHD_get_connection_values(wire_of(x)->connection, MHD_GET_ARGUMENT_KIND, NULL, NULL);
+    return n > 0 ? (size_t)n : 0;
+}
+
 /* ---- the answer ---- */
 
 static ssize_t read_source(void *cls, uint64_t at, char *to, size_t n)

@@ -42,6 +42,7 @@ struct http_exchange {
 /* A header or a parameter of the query, as it was sent; NULL without. Until it is answered. */
 const char *http_header(const struct http_exchange *x, const char *name);
 const char *http_query(const struct http_exchange *x, const char *name);
+size_t http_queries(const struct http_exchange *x); /* how many parameters the query has */
 
 struct http_server_options {
     const char *listen; /* "host:port", "[address]:port" */

@@ -23,7 +23,8 @@ struct redis_conn {
     struct reply *next; /* received by redis_conn_poll() and not read yet */
     int receive_ms;     /* the wait for replies that is in force */
     int send_ms;
-    size_t bulk_max; /* bytes of a string in a reply; 0: any */
+    int64_t deadline_ns; /* bounds both waits; CLOCK_NEVER: it does not */
+    size_t bulk_max;     /* bytes of a string in a reply; 0: any */
     struct redis_conn_note note;
 
     /* The arguments of the command being sent, in the shape that hiredis takes; kept so that a
@@ -82,6 +83,14 @@ int redis_conn_set_timeout(struct redis_conn *c, int timeout_ms)
     return rc;
 }
 
+void redis_conn_set_deadline(struct redis_conn *c, int64_t deadline_ns)
+{
+    bool lifted = deadline_ns == CLOCK_NEVER && c->deadline_ns != CLOCK_NEVER;
+    c->deadline_ns = deadline_ns;
+    if (lifted && dial_set_timeouts(c->redis->fd, c->receive_ms, c->send_ms) != 0)
+        c->broken = true; /* its waits are no longer what they should be */
+}
+
 /* Marks the connection broken, with the reason that hiredis and errno give. */
 static int fail(struct redis_conn *c, int saved_errno, struct err *err)
 {
@@ -96,6 +105,20 @@ static int fail(struct redis_conn *c, int saved_errno, struct err *err)
 static int fail_again(struct err *err)
 {
     return err_set(err, -ENOTCONN, "connection lost before");
+}
+
+/* Before each wait: it lasts no longer than the deadline leaves. */
+static int hold_to_deadline(struct redis_conn *c, struct err *err)
+{
+    if (c->deadline_ns == CLOCK_NEVER)
+        return 0;
+    int left_ms = clock_poll_ms(c->deadline_ns);
+    if (left_ms > 0 &&
+        dial_set_timeouts(c->redis->fd, left_ms < c->receive_ms ? left_ms : c->receive_ms,
+                          left_ms < c->send_ms ? left_ms : c->send_ms) == 0)
+        return 0;
+    c->broken = true;
+    return err_set(err, -ENOTCONN, "no answer within %d ms", c->receive_ms);
 }
 
 /* Why no command may be sent; 0 when one may. */
@@ -147,9 +170,13 @@ int redis_conn_flush(struct redis_conn *c, struct err *err)
 {
     if (c->broken)
         return fail_again(err);
-    for (int done = 0; !done;)
+    for (int done = 0; !done;) {
+        int rc = hold_to_deadline(c, err);
+        if (rc != 0)
+            return rc;
         if (redisBufferWrite(c->redis, &done) != REDIS_OK)
             return fail(c, errno, err);
+    }
     return 0;
 }
 
@@ -176,7 +203,7 @@ static int receive(struct redis_conn *c, struct reply **ret, struct err *err)
     int rc = parse(c, &reply, err);
     if (rc == 0 && !reply)
         rc = redis_conn_flush(c, err);
-    while (rc == 0 && !reply) {
+    while (rc == 0 && !reply && (rc = hold_to_deadline(c, err)) == 0) {
         if (redisBufferRead(c->redis) != REDIS_OK)
             return fail(c, errno, err);
         rc = parse(c, &reply, err);
@@ -319,10 +346,10 @@ static int set_up(struct redis_conn *c, const struct redis_options *o, int64_t d
         return rc;
     int left_ms = clock_poll_ms(deadline_ns);
     c->send_ms = c->receive_ms = left_ms > 0 ? left_ms : 1;
-    rc = dial_set_timeouts(c->redis->fd, c->receive_ms, c->send_ms);
-    if (rc == 0)
-        rc = greet(c, o, err);
+    c->deadline_ns = deadline_ns;
+    rc = greet(c, o, err);
     if (rc == 0) {
+        c->deadline_ns = CLOCK_NEVER;
         c->send_ms = o->socket_timeout_ms;
         rc = redis_conn_set_timeout(c, o->socket_timeout_ms);
     }
@@ -340,8 +367,10 @@ int redis_conn_open_direct(const struct redis_options *o, int64_t deadline_ns,
         return fd;
 
     struct redis_conn *c = calloc(1, sizeof *c);
-    if (c)
+    if (c) {
+        c->deadline_ns = CLOCK_NEVER;
         c->redis = redisConnectFd(fd);
+    }
     if (!c || !c->redis) {
         (void)close(fd); /* nothing was sent: its result changes nothing */
         free(c);

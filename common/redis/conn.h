@@ -24,6 +24,8 @@
  * With sentinels, each connection first asks them where the master is (redis/sentinel.h).
  *
  * connect_timeout_ms bounds all of that together (except the resolver's time for a host name).
+ * After that the timeouts bound each silence, however many there are in one exchange; who must be
+ * back at a certain time sets a deadline, beyond which nothing waits (redis_conn_set_deadline()).
  *
  * A process that talks to Redis ignores SIGPIPE: hiredis writes without MSG_NOSIGNAL.
  *
@@ -129,6 +131,11 @@ bool redis_conn_stale(const struct redis_conn *c);
 
 /* Changes the wait for replies (timeout_ms > 0), e.g. to that of a blocking command and 2 s. */
 int redis_conn_set_timeout(struct redis_conn *c, int timeout_ms) warn_unused_result;
+
+/* From now on sending and receiving end at this monotonic time at the latest, however the bytes
+ * trickle in; CLOCK_NEVER lifts it, as it is at first. Costs two system calls for each wait. (With
+ * TLS, a peer that stops within a record is noticed as late as it has sent pieces of it.) */
+void redis_conn_set_deadline(struct redis_conn *c, int64_t deadline_ns);
 
 /* Strings of more bytes than this are not read from now on; 0 lifts the cap, as it is at first. */
 void redis_conn_set_bulk_max(struct redis_conn *c, size_t bytes);

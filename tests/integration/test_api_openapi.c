@@ -3,6 +3,7 @@
 #include <ctype.h>
 
 #include "api/routes.h"
+#include "http/path.h"
 #include "test_api.h"
 
 /* ---- the document, as far as its layout tells: two spaces a level ---- */
@@ -88,6 +89,16 @@ static bool is_documented(const char *path, const char *method)
     return false;
 }
 
+/* A path may be one of several: "/v1/dead/requeue" is also that of a job with this name. */
+static bool is_served(const char *path, const char *method)
+{
+    for (size_t i = 0; i < noperations; i++)
+        if (http_path_match(operations[i].path, path, NULL) &&
+            strcmp(operations[i].method, method) == 0)
+            return true;
+    return false;
+}
+
 /* ---- tests ---- */
 
 START_TEST(it_is_the_file)
@@ -169,7 +180,7 @@ START_TEST(nothing_else_is_served)
         char path[128], longer[160];
         example_of(operations[i].path, path, sizeof path);
         for (size_t m = 0; m < sizeof methods / sizeof *methods; m++)
-            if (!is_documented(operations[i].path, methods[m]))
+            if (!is_served(path, methods[m]))
                 must_refuse(ask_with(methods[m], path, "", ""), 405, "method_not_allowed");
         struct answer a = ask_with("OPTIONS", path, "", "");
         ck_assert_int_eq(a.status, 204);
@@ -177,7 +188,7 @@ START_TEST(nothing_else_is_served)
         ck_assert_ptr_nonnull(allow);
         for (size_t m = 0; m < sizeof methods / sizeof *methods; m++) {
             char *end = strchr(allow + 2, '\r'), *named = strstr(allow, methods[m]);
-            ck_assert_int_eq(named && named < end, is_documented(operations[i].path, methods[m]));
+            ck_assert_int_eq(named && named < end, is_served(path, methods[m]));
         }
         free(a.text);
         (void)snprintf(longer, sizeof longer, "%s/more/of", path);

@@ -53,12 +53,24 @@ START_TEST(encoding)
 }
 END_TEST
 
+START_TEST(queries)
+{
+    char text[8] = "";
+    ck_assert_int_eq(http_decode_query(slice_of("a+b%2B%20"), text, sizeof text), 0);
+    ck_assert_str_eq(text, "a b+ ");
+    ck_assert_int_eq(http_decode(slice_of("a+b%2B%20"), text, sizeof text), 0);
+    ck_assert_str_eq(text, "a+b+ ");
+    ck_assert_int_eq(http_decode_query(slice_of("%00"), text, sizeof text), -EINVAL);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *s = suite_create("http: paths");
     TCase *tc = tcase_create("paths");
     tcase_add_loop_test(tc, patterns, 0, sizeof matches / sizeof *matches);
     tcase_add_loop_test(tc, encoding, 0, sizeof codes / sizeof *codes);
+    tcase_add_test(tc, queries);
     suite_add_tcase(s, tc);
     return s;
 }

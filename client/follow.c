@@ -1,7 +1,6 @@
-#include "cli/follow.h"
+#include "client/follow.h"
 
 #include <poll.h>
-#include <stdio.h>
 #include <time.h>
 
 #include "base/backoff.h"
@@ -23,13 +22,22 @@ static void hang_up(struct ends *e)
     *e = (struct ends){NULL, NULL};
 }
 
-static int dial(const struct follow *f, struct ends *e, struct err *err)
+static int dial_one(const struct follow *f, int64_t until_ns, struct redis_conn **ret,
+                    struct err *err)
 {
-    int rc = session_dial(f->session, &e->ears, err);
+    int rc = f->dial(f->home, until_ns, ret, err);
     if (rc == 0)
-        rc = store_stream_subscribe(f->session->store, e->ears, f->jid, err);
+        redis_conn_set_deadline(*ret, until_ns);
+    return rc;
+}
+
+static int dial(const struct follow *f, int64_t until_ns, struct ends *e, struct err *err)
+{
+    int rc = dial_one(f, until_ns, &e->ears, err);
     if (rc == 0)
-        rc = session_dial(f->session, &e->eyes, err);
+        rc = store_stream_subscribe(f->store, e->ears, f->jid, err);
+    if (rc == 0)
+        rc = dial_one(f, until_ns, &e->eyes, err);
     if (rc != 0)
         hang_up(e);
     return rc;
@@ -39,29 +47,30 @@ static int dial(const struct follow *f, struct ends *e, struct err *err)
 static int read_events(struct follow *f, struct ends *e, enum job_end *ret_end, struct err *err)
 {
     size_t n;
+    int rc;
     do {
         struct reply *page = NULL;
-        int rc = store_stream_read(f->session->store, e->eyes, f->jid, f->after, PAGE, &page, err);
+        rc = store_stream_read(f->store, e->eyes, f->jid, f->after, PAGE, &page, err);
         if (rc != 0)
             return rc;
         n = reply_count(page);
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = 0; rc == 0 && i < n; i++) {
             struct slice event = reply_str(reply_at(page, i));
             f->after++;
-            if (f->event)
-                f->event(f->ctx, f->after, event);
             job_end_learn(ret_end, event);
+            if (f->event && f->event(f->ctx, f->after, event) != 0)
+                rc = err_set(err, -ECANCELED, "following job %s was ended", f->jid);
         }
         reply_free(page);
-    } while (n == PAGE);
-    return 0;
+    } while (rc == 0 && n == PAGE);
+    return rc;
 }
 
 /* A tracked job whose handler has no stream ends in its record only. */
 static int read_record(struct follow *f, struct ends *e, enum job_end *ret_end, struct err *err)
 {
     struct reply *record = NULL;
-    int rc = store_job_read(f->session->store, e->eyes, f->jid, &record, err);
+    int rc = store_job_read(f->store, e->eyes, f->jid, &record, err);
     if (rc != 0)
         return rc;
     *ret_end = job_end_of_state(reply_str(reply_field(record, "state")));
@@ -97,6 +106,13 @@ static int look(struct follow *f, struct ends *e, enum job_end *ret_end, struct 
     return rc;
 }
 
+static void pause_until(int64_t wanted_ns, int64_t until_ns)
+{
+    struct timespec end = clock_timespec(wanted_ns < until_ns ? wanted_ns : until_ns);
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) == EINTR)
+        continue;
+}
+
 static bool passes(int rc)
 {
     return rc == -ENOTCONN || rc == -EAGAIN || rc == -EROFS;
@@ -110,7 +126,7 @@ int follow_job(struct follow *f, enum job_end *ret_end, struct err *err)
     enum job_end end = JOB_GOES_ON;
     int rc = 0;
     while (clock_now_ns() < until_ns) {
-        rc = e.eyes ? 0 : dial(f, &e, err);
+        rc = e.eyes ? 0 : dial(f, until_ns, &e, err);
         if (rc == 0)
             rc = look(f, &e, &end, err);
         if (rc == 0 && end != JOB_GOES_ON)
@@ -124,10 +140,9 @@ int follow_job(struct follow *f, enum job_end *ret_end, struct err *err)
         hang_up(&e);
         if (!passes(rc))
             break;
-        if (backoff.failures == 0)
-            fprintf(stderr, "waiting for Redis: %s\n", err->text);
-        struct timespec pause = clock_timespec(backoff_next_ms(&backoff) * NS_PER_MS);
-        (void)nanosleep(&pause, NULL); /* a signal ends the command anyway */
+        if (backoff.failures == 0 && f->away)
+            f->away(f->home, err);
+        pause_until(clock_deadline_ms(backoff_next_ms(&backoff)), until_ns);
     }
     hang_up(&e);
     if (end != JOB_GOES_ON) {
