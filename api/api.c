@@ -6,6 +6,7 @@
 #include "api/parts.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/certificate.h"
 #include "store/connect.h"
 
 enum {
@@ -36,6 +37,14 @@ static int new_pool(struct api *a, struct err *err)
     return rc;
 }
 
+int api_load_certificate(const struct conf *conf, struct err *err)
+{
+    if (!conf->api_tls_cert)
+        return 0;
+    int rc = http_certificate_load(conf->api_tls_cert, conf->api_tls_key, err);
+    return rc == 0 ? 0 : err_prefix(err, rc, "api.tls_cert, api.tls_key");
+}
+
 int api_new(struct conf *conf, struct api **ret, struct err *err)
 {
     struct api *a = calloc(1, sizeof *a);
@@ -46,17 +55,34 @@ int api_new(struct conf *conf, struct api **ret, struct err *err)
     snapshots_init(&a->snapshots);
     sampler_init(&a->sampler, a);
     a->born_at = (double)clock_wall_us() / 1e6;
-    int rc = auth_init(&a->auth, conf->api_token, conf->api_read_token);
+    auth_init(&a->auth);
+    int rc = auth_set(&a->auth, conf->api_token, conf->api_read_token);
     if (rc == 0)
         rc = store_new(conf->key_prefix, NULL, &a->store);
     if (rc != 0)
         rc = err_set(err, rc, "%s", err_phrase(rc));
     else
         rc = new_pool(a, err);
+    if (rc == 0)
+        rc = api_load_certificate(conf, err);
     if (rc != 0)
         api_free(a);
     else
         *ret = a;
+    return rc;
+}
+
+static int open_spool(struct api *a, struct err *err)
+{
+    struct spool_options o = {.path = a->conf->api_spool,
+                              .max_bytes = a->conf->api_spool_max,
+                              .store = a->store,
+                              .pool = a->pool};
+    if (!*o.path)
+        return 0;
+    int rc = spool_open(&o, &a->spool, err);
+    if (rc == 0 && (rc = spool_start(a->spool)) != 0)
+        rc = err_set(err, rc, "cannot start threads: %s", err_phrase(rc));
     return rc;
 }
 
@@ -73,7 +99,7 @@ static void raise_files(const struct conf *conf)
                  log_int("limit", (int64_t)limit.rlim_cur), log_int("wanted", (int64_t)wanted));
 }
 
-static int check_reach(const struct api *a, struct err *err)
+static int check_reach(struct api *a, struct err *err)
 {
     if (http_server_is_loopback(a->http) || auth_required(&a->auth))
         return 0;
@@ -92,6 +118,7 @@ int api_start(struct api *a, struct err *err)
         .begin = judge_begin,
         .handle = judge_handle,
         .ended = access_log_ended,
+        .tls = conf->api_tls_cert != NULL,
         .threads = SERVER_THREADS,
         .max_connections = (unsigned)conf->api_max_clients,
         .timeout_s = (unsigned)conf->api_idle_timeout,
@@ -102,7 +129,11 @@ int api_start(struct api *a, struct err *err)
     if (o.max_connections < SERVER_THREADS)
         o.threads = 1; /* each serves its share of them */
     raise_files(conf);
-    int rc = crew_start(&a->crew, conf->api_max_concurrent_ops + SPARE_THREADS, call_run, a);
+    int rc = open_spool(a, err);
+    if (rc != 0)
+        return rc;
+    struct crew_work work = {.run = call_run, .joins = call_joins, .ctx = a};
+    rc = crew_start(&a->crew, conf->api_max_concurrent_ops + SPARE_THREADS, &work);
     if (rc != 0)
         return err_set(err, rc, "cannot start threads: %s", err_phrase(rc));
     rc = hub_start(a->store, a->pool, &a->hub);
@@ -117,6 +148,7 @@ int api_start(struct api *a, struct err *err)
     rc = check_reach(a, err);
     if (rc == 0)
         log_info("serving the API", log_str("listen", conf->api_listen),
+                 log_str("tls", o.tls ? "yes" : "no"),
                  log_str("token", auth_required(&a->auth) ? "required" : "none"));
     return rc;
 }
@@ -149,17 +181,21 @@ void api_free(struct api *a)
     snapshots_interrupt(&a->snapshots);
     sampler_stop(&a->sampler);
     crew_stop(&a->crew); /* every exchange is answered now */
+    spool_free(a->spool);
     if (a->http && !http_server_wait_idle(a->http, clock_deadline_ms(LAST_WORDS_MS)))
         log_warn("clients had not read their answers at the end",
                  log_int("requests", http_server_exchanges(a->http)));
     hub_stop(a->hub); /* nobody wakes a connection any more */
     http_server_stop(a->http);
+    crew_release(&a->crew);
     hub_free(a->hub);
     redis_pool_free(a->pool);
     sampler_release(&a->sampler);
     snapshots_release(&a->snapshots);
     redis_clock_release(&a->clock);
+    auth_release(&a->auth);
     store_free(a->store);
+    http_certificate_unload();
     conf_unref(a->conf);
     free(a);
 }

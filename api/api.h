@@ -15,8 +15,11 @@
  * 503, with Retry-After. The crew has more threads than there are permits, so there is always one
  * left to say so.
  *
+ * With a spool (api/spool.h) the crew puts jobs there while Redis is away, and a thread of its own
+ * replays them.
+ *
  * Stop: no new connections and requests; what is under way ends, at most api.stop_timeout; then the
- * pool stops, the crew says 503 to the rest, and the server closes.
+ * pool stops, the crew says 503 to the rest, the replay ends, and the server closes.
  *
  * Threads: all functions from one thread. Ownership: api_new() takes a reference of the conf.
  */
@@ -28,6 +31,10 @@
 #include "base/err.h"
 #include "conf/conf.h"
 
+/* From the end of api.stop_timeout to the end of the process, at most, with the timeouts of Redis
+ * at their defaults: whoever kills what does not stop waits for both together. */
+enum { API_FREE_S = 15 };
+
 struct api; /* api/parts.h */
 
 /* Connects to nothing. -EINVAL with a sentence when the settings cannot work. */
@@ -36,6 +43,10 @@ int api_new(struct conf *conf, struct api **ret, struct err *err) warn_unused_re
 int api_start(struct api *a, struct err *err) warn_unused_result;
 
 void api_tend(struct api *a); /* every second or so */
+
+/* Takes over what can change while it serves: tokens and the log. Settings that need a restart are
+ * named in a warning, and keep their old values. */
+int api_reload(struct api *a, const struct conf *conf, struct err *err) warn_unused_result;
 
 void api_begin_stop(struct api *a);
 /* True when nothing is under way any more; false at the monotonic deadline. */

@@ -6,20 +6,37 @@
 
 enum { CREDENTIALS_MAX = 3072 };
 
-int auth_init(struct auth *a, const char *all, const char *read)
+void auth_init(struct auth *a)
 {
-    int rc = 0;
-    *a = (struct auth){.has_all = all, .has_read = read};
-    if (all)
-        rc = http_digest(slice_of(all), a->all);
-    if (rc == 0 && read)
-        rc = http_digest(slice_of(read), a->read);
-    return rc;
+    *a = (struct auth){0};
+    mutex_init(&a->mutex);
 }
 
-bool auth_required(const struct auth *a)
+void auth_release(struct auth *a)
 {
-    return a->has_all || a->has_read;
+    mutex_release(&a->mutex);
+}
+
+int auth_set(struct auth *a, const char *all, const char *read)
+{
+    struct tokens tokens = {.has_all = all, .has_read = read};
+    int rc = all ? http_digest(slice_of(all), tokens.all) : 0;
+    if (rc == 0 && read)
+        rc = http_digest(slice_of(read), tokens.read);
+    if (rc != 0)
+        return rc;
+    mutex_lock(&a->mutex);
+    a->tokens = tokens;
+    mutex_unlock(&a->mutex);
+    return 0;
+}
+
+static struct tokens tokens_now(struct auth *a)
+{
+    mutex_lock(&a->mutex);
+    struct tokens tokens = a->tokens;
+    mutex_unlock(&a->mutex);
+    return tokens;
 }
 
 /* The token of "Bearer TOKEN", or of "Basic base64(USER:TOKEN)" in `plain`. */
@@ -43,17 +60,24 @@ static bool find_token(const char *authorization, unsigned char plain[CREDENTIAL
     return true;
 }
 
-enum rights auth_rights(const struct auth *a, const char *authorization)
+bool auth_required(struct auth *a)
+{
+    struct tokens t = tokens_now(a);
+    return t.has_all || t.has_read;
+}
+
+enum rights auth_rights(struct auth *a, const char *authorization)
 {
     unsigned char given[HTTP_DIGEST_BYTES], plain[CREDENTIALS_MAX];
     struct slice token;
-    if (!auth_required(a))
+    struct tokens t = tokens_now(a);
+    if (!t.has_all && !t.has_read)
         return RIGHTS_ALL;
     if (!authorization || !find_token(authorization, plain, &token))
         return RIGHTS_NONE;
     if (http_digest(token, given) != 0)
         return RIGHTS_NONE;
-    bool all = http_digest_eq(given, a->all) & a->has_all;
-    bool read = http_digest_eq(given, a->read) & a->has_read;
+    bool all = http_digest_eq(given, t.all) & t.has_all;
+    bool read = http_digest_eq(given, t.read) & t.has_read;
     return all ? RIGHTS_ALL : read ? RIGHTS_READ : RIGHTS_NONE;
 }

@@ -6,28 +6,37 @@
  * then. A token that is not set matches nothing: with the reading one alone, nobody may write.
  * Tokens are kept and compared as digests, in a time that does not depend on them.
  *
- * Threads: immutable once initialised.
+ * Threads: any; tokens may change while requests are judged.
  */
 #ifndef SLUICE_API_AUTH_H
 #define SLUICE_API_AUTH_H
 
 #include <stdbool.h>
 
+#include "base/thread.h"
 #include "http/digest.h"
 
 enum rights { RIGHTS_NONE, RIGHTS_READ, RIGHTS_ALL };
 
-struct auth {
+struct tokens {
     bool has_all, has_read;
     unsigned char all[HTTP_DIGEST_BYTES], read[HTTP_DIGEST_BYTES];
 };
 
-/* The tokens may be NULL. */
-int auth_init(struct auth *a, const char *all, const char *read) warn_unused_result;
+struct auth {
+    struct mutex mutex; /* guards: below */
+    struct tokens tokens;
+};
 
-bool auth_required(const struct auth *a);
+void auth_init(struct auth *a);
+void auth_release(struct auth *a);
+
+/* The tokens may be NULL. On failure the old ones stay. */
+int auth_set(struct auth *a, const char *all, const char *read) warn_unused_result;
+
+bool auth_required(struct auth *a);
 
 /* Of a request with this Authorization header, NULL without. */
-enum rights auth_rights(const struct auth *a, const char *authorization);
+enum rights auth_rights(struct auth *a, const char *authorization);
 
 #endif

@@ -34,19 +34,36 @@ void call_answer(struct api *a, struct http_exchange *x)
     const struct route *route = x->mark;
     if (read_param(&c, route))
         route->answer(&c);
-    if (c.redis)
-        redis_pool_give(a->pool, c.redis);
+    call_give(&c);
 }
 
-void call_run(void *ctx, struct http_exchange *x)
+void call_run(void *ctx, struct http_exchange *first)
 {
-    call_answer(ctx, x);
-    http_answer(x);
+    const struct route *route = first->mark;
+    if (route->answer_all) {
+        route->answer_all(ctx, first);
+    } else {
+        call_answer(ctx, first);
+        http_answer(first);
+    }
+}
+
+bool call_joins(const struct http_exchange *first, const struct http_exchange *second)
+{
+    const struct route *route = first->mark;
+    return route->answer_all && second->mark == route;
 }
 
 int call_gate(struct call *c, struct err *err)
 {
     return c->redis ? 0 : redis_pool_take(c->api->pool, call_deadline_ns(c), &c->redis, err);
+}
+
+void call_give(struct call *c)
+{
+    if (c->redis)
+        redis_pool_give(c->api->pool, c->redis);
+    c->redis = NULL;
 }
 
 bool call_redis(struct call *c)

@@ -30,13 +30,17 @@ struct call {
 
 /* Answers a request by its route, on this thread, and leaves the sending to the caller. */
 void call_answer(struct api *a, struct http_exchange *x);
-/* The same for a thread of the crew (ctx is a struct api), and sends it. */
-void call_run(void *ctx, struct http_exchange *x);
+/* For the crew (api/crew.h); ctx is a struct api. */
+void call_run(void *ctx, struct http_exchange *first);
+bool call_joins(const struct http_exchange *first, const struct http_exchange *second);
 
 /* Passes the gate, in time: see redis/pool.h. */
 int call_gate(struct call *c, struct err *err) warn_unused_result;
 /* The same; false when the answer is that it could not be passed. */
 bool call_redis(struct call *c) warn_unused_result;
+
+/* Gives back the permit and the connection, when it has them. */
+void call_give(struct call *c);
 
 /* Until when it may wait, monotonic. */
 int64_t call_deadline_ns(const struct call *c);

@@ -1,6 +1,7 @@
 #include "api/clock.h"
 
 #include "api/parts.h"
+#include "base/clock.h"
 
 void redis_clock_init(struct redis_clock *c)
 {
@@ -21,23 +22,29 @@ static bool known(struct redis_clock *c, double *ret)
     return fresh;
 }
 
-bool redis_clock_now(struct call *call, double *ret)
+int redis_clock_now(struct call *call, double *ret, struct err *err)
 {
     struct redis_clock *c = &call->api->clock;
     struct store_clock now;
-    struct err err = {""};
     if (known(c, ret))
-        return true;
-    if (!call_redis(call))
-        return false;
-    int rc = store_clock_ask(&now, call->redis, &err);
-    if (rc != 0) {
-        call_fail(call, rc, &err);
-        return false;
-    }
+        return 0;
+    int rc = call_gate(call, err);
+    if (rc == 0)
+        rc = store_clock_ask(&now, call->redis, err);
+    if (rc != 0)
+        return rc;
     mutex_lock(&c->mutex);
     c->last = now;
     mutex_unlock(&c->mutex);
     *ret = now.redis_s;
-    return true;
+    return 0;
+}
+
+double redis_clock_guess(struct redis_clock *c)
+{
+    mutex_lock(&c->mutex);
+    struct store_clock last = c->last;
+    mutex_unlock(&c->mutex);
+    return last.at_ns > 0 ? last.redis_s + (double)(clock_now_ns() - last.at_ns) / (double)NS_PER_S
+                          : (double)clock_wall_us() / 1e6;
 }

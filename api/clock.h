@@ -18,7 +18,9 @@ struct redis_clock {
 void redis_clock_init(struct redis_clock *c);
 void redis_clock_release(struct redis_clock *c);
 
-/* Passes the gate when it has to look; false when the answer is that it could not. */
-bool redis_clock_now(struct call *c, double *ret) warn_unused_result;
+/* Passes the gate when it has to look. */
+int redis_clock_now(struct call *c, double *ret, struct err *err) warn_unused_result;
+/* What it must be by the last look, however long ago; without any, this machine's clock. */
+double redis_clock_guess(struct redis_clock *c);
 
 #endif

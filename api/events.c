@@ -42,12 +42,11 @@ static void put_page(struct call *c, const struct stream_page *page, int64_t aft
         buf_printf(out, "\"%s\"}\n", job_end_name(end));
 }
 
-static void answer_events_page(struct call *c, int64_t after)
+static void answer_events_page(struct call *c, int64_t after, int64_t limit)
 {
     struct err err = {""};
     struct stream_page page;
-    int64_t limit = PAGE_DEFAULT;
-    if (!call_query(c, "limit", 1, PAGE_MAX, &limit) || !call_redis(c))
+    if (!call_redis(c))
         return;
     int rc = store_stream_page(c->api->store, c->redis, c->param, after, limit, PAGE_BYTES_MAX,
                                &page, &err);
@@ -64,8 +63,10 @@ static bool read_after(struct call *c, int64_t *ret)
 {
     const char *id = http_header(c->x, "Last-Event-ID");
     *ret = 0;
+    if (!call_query(c, "after", 0, ID_MAX, ret))
+        return false;
     if (!id)
-        return call_query(c, "after", 0, ID_MAX, ret);
+        return true;
     size_t n = strlen(id);
     if (n > 0 && n <= 12 && strspn(id, "0123456789") == n) {
         *ret = strtoll(id, NULL, 10);
@@ -80,11 +81,11 @@ static bool read_after(struct call *c, int64_t *ret)
 void answer_events(struct call *c)
 {
     const char *accept = http_header(c->x, "Accept");
-    int64_t after;
-    if (!read_after(c, &after))
+    int64_t after, limit = PAGE_DEFAULT;
+    if (!read_after(c, &after) || !call_query(c, "limit", 1, PAGE_MAX, &limit))
         return;
     if (accept && strstr(accept, HTTP_JSON)) {
-        answer_events_page(c, after);
+        answer_events_page(c, after, limit);
     } else if (hub_view(c->api->hub, c->param, after, c->x) != 0) {
         http_fail(c->res, HTTP_UNAVAILABLE, "no_memory", "no memory for another viewer");
         http_set_header(c->res, "Retry-After", "1");

@@ -8,23 +8,6 @@
 #include "http/origin.h"
 #include "http/path.h"
 
-/* A row of the path, and the one of the method when there is one. A fixed word goes before a
- * parameter: of "/v1/dead/{jid}" and "/v1/dead/requeue" the second is meant, for the methods that
- * it has; the others are those of a job with that name. */
-static const struct route *find(const struct http_request *req, const struct route **ret_path)
-{
-    const char *method = strcmp(req->method, "HEAD") == 0 ? "GET" : req->method;
-    const struct route *found = NULL;
-    for (const struct route *r = routes; r < routes + nroutes; r++) {
-        if (!http_path_match(r->path, req->path, NULL))
-            continue;
-        *ret_path = r;
-        if (strcmp(r->method, method) == 0 && (!found || strchr(found->path, '{')))
-            found = r;
-    }
-    return found;
-}
-
 /* The methods of a path: "GET, HEAD, OPTIONS". */
 static void allow(struct http_exchange *x)
 {
@@ -46,7 +29,7 @@ static bool reads_only(const char *method)
 
 /* False, and refused, when it comes from a page that we have not served. Without a Host header it
  * comes from no browser. */
-static bool judge_source(const struct api *a, struct http_exchange *x)
+static bool judge_source(struct api *a, struct http_exchange *x)
 {
     const char *host = http_header(x, "Host");
     if (!auth_required(&a->auth) && host && !http_host_is_local(host, a->conf->api_listen)) {
@@ -102,8 +85,9 @@ static bool judge_body(struct http_exchange *x, const struct route *route)
 
 bool judge_begin(void *ctx, struct http_exchange *x)
 {
-    const struct api *a = ctx;
-    const struct route *path = NULL, *route = find(&x->req, &path);
+    struct api *a = ctx;
+    const struct route *path = NULL;
+    const struct route *route = route_find(routes, nroutes, x->req.method, x->req.path, &path);
     enum rights rights = RIGHTS_NONE;
     if (!judge_source(a, x))
         return false;
@@ -146,6 +130,8 @@ bool judge_handle(void *ctx, struct http_exchange *x)
         call_answer(a, x);
         return true;
     }
-    crew_submit(&a->crew, x);
-    return false;
+    if (crew_submit(&a->crew, x))
+        return false;
+    http_fail(&x->res, HTTP_UNAVAILABLE, "stopping", "the process is stopping");
+    return true;
 }

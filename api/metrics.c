@@ -64,6 +64,30 @@ static void put_hub(struct buf *out, struct hub *hub)
                     (double)s.reads);
 }
 
+static void put_spool(struct buf *out, struct spool *spool)
+{
+    struct spool_stats s;
+    if (!spool)
+        return;
+    spool_stats(spool, &s);
+    metrics_gauge(out, "sluice_spool_jobs", "Jobs in the spool, which wait for Redis.",
+                  (double)s.jobs);
+    metrics_gauge(out, "sluice_spool_bytes", "Bytes of the spool's files.", (double)s.bytes);
+    metrics_gauge(out, "sluice_spool_oldest_seconds", "How long the first of its jobs has waited.",
+                  s.oldest_s);
+    metrics_counter(out, "sluice_spool_spooled_jobs_total", "Jobs taken into the spool.",
+                    (double)s.spooled);
+    metrics_counter(out, "sluice_spool_replayed_jobs_total", "Jobs enqueued out of it.",
+                    (double)s.replayed);
+    metrics_counter(out, "sluice_spool_refused_jobs_total",
+                    "Jobs that Redis refused at the replay, now in refused.jsonl.",
+                    (double)s.refused);
+    metrics_counter(out, "sluice_spool_failures_total",
+                    "Requests refused since they could not be spooled.", (double)s.failures);
+    metrics_counter(out, "sluice_spool_damages_total",
+                    "Places of the spool that could not be read.", (double)s.damages);
+}
+
 void answer_metrics(struct call *c)
 {
     struct buf *out = &c->res->body;
@@ -73,6 +97,7 @@ void answer_metrics(struct call *c)
     int rc = snapshot_get(c->api, SNAPSHOT_FIGURES, call_deadline_ns(c), &s, &err);
     put_traffic(out, c->api);
     put_hub(out, c->api->hub);
+    put_spool(out, c->api->spool);
     metrics_gauge(out, "sluice_redis_up", "1 when Redis has answered within the last second.",
                   rc == 0);
     if (rc == 0) { /* without Redis, its figures are missing rather than wrong */

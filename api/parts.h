@@ -14,9 +14,13 @@
 #include "api/hub.h"
 #include "api/sampler.h"
 #include "api/snapshot.h"
+#include "api/spool.h"
 #include "http/server.h"
 #include "redis/pool.h"
 #include "store/store.h"
+
+/* The files that the settings name, if they do; again, when they have been replaced. */
+int api_load_certificate(const struct conf *conf, struct err *err) warn_unused_result;
 
 struct api {
     struct conf *conf;
@@ -28,6 +32,7 @@ struct api {
     struct snapshots snapshots;
     struct sampler sampler;
     struct traffic traffic;
+    struct spool *spool;      /* NULL without one, and until it is opened */
     struct hub *hub;          /* NULL until it is started */
     struct http_server *http; /* NULL until it is started */
     atomic_bool stopping;

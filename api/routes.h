@@ -23,15 +23,24 @@ struct route {
     enum job_set set;   /* of the jobs that it is about, if it is about some in one */
     bool page;          /* opened by people: their browser may ask them for the token */
     void (*answer)(struct call *c);
+    /* In place of answer(): all that wait for a turn together (api/crew.h), each to be sent. */
+    void (*answer_all)(struct api *a, struct http_exchange *first);
 };
 
 extern const struct route routes[];
 extern const size_t nroutes;
 
+/* The row of a path and a method, NULL when there is none; *ret_path, then too, is a row of the
+ * path, if it has one. A fixed word goes before a parameter: of "/v1/dead/{jid}" and
+ * "/v1/dead/requeue" the second is meant, for the methods that it has; the others are those of a
+ * job with that name. */
+const struct route *route_find(const struct route *rows, size_t n, const char *method,
+                               const char *path, const struct route **ret_path);
+
 /* One file each. */
 void answer_livez(struct call *c);
 void answer_readyz(struct call *c);
-void answer_enqueue(struct call *c);
+void answer_enqueue(struct api *a, struct http_exchange *first);
 void answer_job(struct call *c);
 void answer_cancel(struct call *c);
 void answer_events(struct call *c);
@@ -49,6 +58,7 @@ void answer_requeue_many(struct call *c);
 void answer_delete_many(struct call *c);
 void answer_delete(struct call *c);
 void answer_history(struct call *c);
+void answer_search(struct call *c);
 void answer_stats(struct call *c);
 void answer_metrics(struct call *c);
 void answer_description(struct call *c);

@@ -51,7 +51,7 @@ extern const struct cli_command *const cli_commands[];
 const struct cli_command *cli_find(const char *name);
 
 extern const struct cli_command cmd_dev, cmd_enqueue, cmd_status, cmd_follow, cmd_cancel, cmd_stats,
-    cmd_queues, cmd_workers, cmd_doctor, cmd_fsck, cmd_help;
+    cmd_queues, cmd_workers, cmd_top, cmd_doctor, cmd_fsck, cmd_help;
 
 /* What --redis, --config and --json said. */
 struct cli_common {
@@ -66,6 +66,10 @@ struct cli_common {
 typedef int cli_own_option(void *ctx, int id, const char *value);
 int cli_options(const struct cli_command *cmd, int argc, char **argv, struct cli_common *ret,
                 cli_own_option *own, void *ctx) warn_unused_result;
+
+/* All options of a command, its own first; returns how many. */
+enum { CLI_OPTIONS_MAX = 24 };
+int cli_gather(const struct cli_command *cmd, const struct cli_option *ret[CLI_OPTIONS_MAX]);
 
 void cli_print_help(const struct cli_command *cmd);
 void cli_print_overview(void);

@@ -4,8 +4,8 @@
 #include "cli/cli.h"
 
 const struct cli_command *const cli_commands[] = {
-    &cmd_dev,    &cmd_enqueue, &cmd_status, &cmd_follow, &cmd_cancel, &cmd_stats,
-    &cmd_queues, &cmd_workers, &cmd_doctor, &cmd_fsck,   &cmd_help,   NULL,
+    &cmd_dev,     &cmd_enqueue, &cmd_status, &cmd_follow, &cmd_cancel, &cmd_stats, &cmd_queues,
+    &cmd_workers, &cmd_top,     &cmd_doctor, &cmd_fsck,   &cmd_help,   NULL,
 };
 
 const struct cli_command *cli_find(const char *name)

@@ -90,7 +90,8 @@ static int free_port(int port)
     return ok ? ntohs(a.sin_port) : 0;
 }
 
-/* Handlers for those examples that were built: build/lib beside build/bin. */
+/* Handlers for those examples that were built: build/lib beside build/bin; or installed: lib/sluice
+ * beside bin. */
 static bool put_examples(const struct dev *d, struct buf *out)
 {
     static const char *const names[] = {"checksum", "noop", "sleep"};
@@ -98,8 +99,11 @@ static bool put_examples(const struct dev *d, struct buf *out)
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char path[sizeof d->bin + 32], real[4096];
         (void)snprintf(path, sizeof path, "%s/../lib/%s.so", d->bin, names[i]);
-        if (!realpath(path, real))
-            continue;
+        if (!realpath(path, real)) {
+            (void)snprintf(path, sizeof path, "%s/../lib/sluice/%s.so", d->bin, names[i]);
+            if (!realpath(path, real))
+                continue;
+        }
         buf_printf(out, "%s  - {class: %s, plugin: ", any ? "" : "handlers:\n", names[i]);
         json_put_string(out, slice_of(real), SIZE_MAX); /* JSON strings are YAML, too */
         buf_puts(out, "}\n");

@@ -5,7 +5,7 @@
 
 #include "cli/cli.h"
 
-enum { OPTION_REDIS = 1000, OPTION_CONFIG, OPTION_JSON, OPTION_HELP, OPTIONS_MAX = 24 };
+enum { OPTION_REDIS = 1000, OPTION_CONFIG, OPTION_JSON, OPTION_HELP };
 
 static const struct cli_option redis_options[] = {
     {OPTION_REDIS, "redis", "URL", "an address like redis://HOST:PORT/DB (default: $REDIS_URL)"},
@@ -21,8 +21,7 @@ static const struct cli_option help_options[] = {
     {0},
 };
 
-/* All options of a command, its own first. */
-static int gather(const struct cli_command *cmd, const struct cli_option *ret[OPTIONS_MAX])
+int cli_gather(const struct cli_command *cmd, const struct cli_option *ret[CLI_OPTIONS_MAX])
 {
     const struct cli_option *const groups[] = {
         cmd->options,
@@ -32,7 +31,7 @@ static int gather(const struct cli_command *cmd, const struct cli_option *ret[OP
     };
     int n = 0;
     for (size_t g = 0; g < sizeof groups / sizeof groups[0]; g++)
-        for (const struct cli_option *o = groups[g]; o && o->name && n < OPTIONS_MAX; o++)
+        for (const struct cli_option *o = groups[g]; o && o->name && n < CLI_OPTIONS_MAX; o++)
             ret[n++] = o;
     return n;
 }
@@ -66,9 +65,9 @@ static int refuse(const struct cli_command *cmd, const struct cli_option *const 
 int cli_options(const struct cli_command *cmd, int argc, char **argv, struct cli_common *ret,
                 cli_own_option *own, void *ctx)
 {
-    const struct cli_option *options[OPTIONS_MAX];
-    struct option table[OPTIONS_MAX + 1] = {0};
-    const int n = gather(cmd, options);
+    const struct cli_option *options[CLI_OPTIONS_MAX];
+    struct option table[CLI_OPTIONS_MAX + 1] = {0};
+    const int n = cli_gather(cmd, options);
     for (int i = 0; i < n; i++)
         table[i] =
             (struct option){options[i]->name, options[i]->arg ? required_argument : no_argument,
@@ -110,8 +109,8 @@ int cli_options(const struct cli_command *cmd, int argc, char **argv, struct cli
 
 void cli_print_help(const struct cli_command *cmd)
 {
-    const struct cli_option *options[OPTIONS_MAX];
-    const int n = gather(cmd, options);
+    const struct cli_option *options[CLI_OPTIONS_MAX];
+    const int n = cli_gather(cmd, options);
     printf("Usage: sluice %s %s\n\n%s.\n\nOptions:\n", cmd->name, cmd->usage, cmd->summary);
     for (int i = 0; i < n; i++) {
         char left[40];

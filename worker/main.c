@@ -1,84 +1,29 @@
 /* sluice-worker: flags, signals, and the life of one worker. */
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "conf/conf.h"
+#include "base/systemd.h"
+#include "conf/daemon.h"
 #include "handlers/registry.h"
+#include "http/probe.h"
 #include "worker/heap.h"
-#include "worker/systemd.h"
 #include "worker/worker.h"
 
 enum { EXIT_USAGE = 2, TICK_MS = 500 };
 
-static const char usage[] =
-    "Usage: sluice-worker [OPTION]…\n"
-    "Runs jobs from Redis lists.\n"
-    "\n"
-    "  --config FILE     settings (YAML); see config/worker.yaml\n"
-    "  --queues A,B      queues to work on, in strict order; NAME:WEIGHT makes it weighted\n"
-    "  --threads N       jobs run at once\n"
-    "  --check-config    check the settings and the handlers, print them, and exit\n"
-    "  --version\n"
-    "  --help\n"
-    "\n"
-    "Settings also come from the environment (REDIS_URL, SLUICE_QUEUES, …).\n"
-    "Signals: TERM/INT drain and stop (again: at once), TSTP quiet, CONT resume, HUP reload,\n"
-    "USR1 writes the state to the log.\n";
-
-struct options {
-    struct conf_flags flags;
-    bool check;
+static const struct daemon daemon_worker = {
+    .program = CONF_WORKER,
+    .name = "sluice-worker",
+    .summary = "Run jobs from Redis lists",
+    .signals = "  TERM, INT  wait for running jobs, give back what is left, stop; again: at once\n"
+               "  TSTP       quiet: take no new jobs\n"
+               "  CONT       go on\n"
+               "  HUP        read the settings again; what needs a restart is named in the log\n"
+               "  USR1       write the state to the log\n",
 };
-
-/* -1 to go on, else the exit code. */
-static int parse_options(int argc, char **argv, struct options *o)
-{
-    static const struct option longs[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"queues", required_argument, NULL, 'q'},
-        {"threads", required_argument, NULL, 't'},
-        {"check-config", no_argument, NULL, 'k'},
-        {"version", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
-    int c;
-    while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-        switch (c) {
-        case 'c':
-            o->flags.config_file = optarg;
-            break;
-        case 'q':
-            o->flags.queues = optarg;
-            break;
-        case 't':
-            o->flags.threads = optarg;
-            break;
-        case 'k':
-            o->check = true;
-            break;
-        case 'v':
-            (void)puts("sluice-worker " SLUICE_VERSION);
-            return EXIT_SUCCESS;
-        case 'h':
-            (void)fputs(usage, stdout);
-            return EXIT_SUCCESS;
-        default:
-            (void)fputs("try: sluice-worker --help\n", stderr);
-            return EXIT_USAGE;
-        }
-    }
-    if (optind < argc) {
-        (void)fprintf(stderr, "sluice-worker: unexpected argument \"%s\"; options only\n",
-                      argv[optind]);
-        return EXIT_USAGE;
-    }
-    return -1;
-}
 
 static int check_config(struct conf *conf)
 {
@@ -97,6 +42,19 @@ static int check_config(struct conf *conf)
     buf_release(&text);
     worker_free(w);
     return EXIT_SUCCESS;
+}
+
+static int check_health(const struct conf *conf)
+{
+    struct err err = {""};
+    if (!conf->metrics_listen) {
+        (void)fputs("metrics.listen is off: there is nobody to ask\n", stderr);
+        return EXIT_USAGE;
+    }
+    if (http_probe_ready(conf->metrics_listen, NULL, NULL, &err) == 0)
+        return EXIT_SUCCESS;
+    (void)fprintf(stderr, "%s\n", err.text);
+    return EXIT_FAILURE;
 }
 
 /* ---- signals ---- */
@@ -175,7 +133,7 @@ static bool drain(struct worker *w, const sigset_t *signals, double shutdown_tim
 {
     int64_t deadline = clock_deadline_ms((int64_t)(shutdown_timeout * 1000));
     worker_begin_stop(w); /* first: who reads the line may rely on it */
-    systemd_notify("STOPPING=1\nSTATUS=draining");
+    systemd_stopping(shutdown_timeout + WORKER_FINISH_S);
     log_info("stopping: waiting for running jobs", log_real("timeout_s", shutdown_timeout));
     while (clock_now_ns() < deadline) {
         int64_t step = clock_deadline_ms(20);
@@ -193,23 +151,24 @@ static bool drain(struct worker *w, const sigset_t *signals, double shutdown_tim
 
 int main(int argc, char **argv)
 {
-    struct options options = {0};
+    struct conf_flags flags = {0};
+    enum daemon_task task = DAEMON_RUN;
     struct conf *conf = NULL;
     struct worker *w = NULL;
     struct err err = {""};
     sigset_t signals;
 
-    int code = parse_options(argc, argv, &options);
+    int code = daemon_options(&daemon_worker, argc, argv, &flags, &task);
     if (code >= 0)
         return code;
-    int rc = conf_load(CONF_WORKER, &options.flags, &conf, &err);
+    int rc = conf_load(CONF_WORKER, &flags, &conf, &err);
     if (rc != 0) {
         (void)fprintf(stderr, "%s\n", err.text);
         return EXIT_USAGE;
     }
     log_setup(conf->log_level, conf->log_format);
-    if (options.check) {
-        code = check_config(conf);
+    if (task != DAEMON_RUN) {
+        code = task == DAEMON_CHECK_CONFIG ? check_config(conf) : check_health(conf);
         conf_unref(conf);
         return code;
     }
@@ -229,7 +188,7 @@ int main(int argc, char **argv)
         worker_free(w);
         return EXIT_FAILURE;
     }
-    work(w, &signals, &options.flags, &shutdown_timeout);
+    work(w, &signals, &flags, &shutdown_timeout);
     bool at_once = drain(w, &signals, shutdown_timeout);
     if (!worker_finish(w, at_once)) {
         log_info("stopped");

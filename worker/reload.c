@@ -1,47 +1,33 @@
 /* Reload: what of new settings can take effect without a restart, and a warning for the rest. */
+#include <stddef.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "conf/table.h"
 #include "store/connect.h"
 #include "worker/parts.h"
-
-static bool same(const char *a, const char *b)
-{
-    return (!a && !b) || (a && b && strcmp(a, b) == 0);
-}
 
 static void warn_restart(const char *setting)
 {
     log_warn("a changed setting needs a restart; the old value stays", log_str("setting", setting));
 }
 
+static bool is_fixed(const struct setting *s)
+{
+    static const size_t others[] = {offsetof(struct conf, lease),
+                                    offsetof(struct conf, metrics_listen)};
+    if (strcmp(s->section, "redis") == 0)
+        return s->field.offset != offsetof(struct conf, max_concurrent_ops);
+    return s->field.offset == others[0] || s->field.offset == others[1];
+}
+
 static void check_fixed(const struct conf *old, const struct conf *new)
 {
-    bool redis = same(old->redis_url, new->redis_url) && same(old->redis_host, new->redis_host) &&
-                 same(old->redis_username, new->redis_username) &&
-                 same(old->redis_password, new->redis_password) &&
-                 same(old->redis_tls_ca, new->redis_tls_ca) &&
-                 same(old->redis_tls_cert, new->redis_tls_cert) &&
-                 same(old->redis_tls_key, new->redis_tls_key) &&
-                 same(old->redis_sentinel_username, new->redis_sentinel_username) &&
-                 same(old->redis_sentinel_password, new->redis_sentinel_password) &&
-                 old->redis_port == new->redis_port && old->redis_db == new->redis_db &&
-                 old->redis_ssl == new->redis_ssl &&
-                 old->redis_connect_timeout == new->redis_connect_timeout &&
-                 old->redis_socket_timeout == new->redis_socket_timeout &&
-                 old->redis_idle_timeout == new->redis_idle_timeout;
-    if (!redis)
-        warn_restart("redis: connection");
-    if (!same(old->key_prefix, new->key_prefix))
-        warn_restart("redis.key_prefix");
-    if (old->max_connections != new->max_connections)
-        warn_restart("redis.max_connections");
+    for (const struct setting *s = settings; s < settings + SETTINGS; s++)
+        if (s->programs & CONF_WORKER && is_fixed(s) && !value_same(&s->field, old, new))
+            warn_restart(s->field.name);
     if (conf_reserved_connections(new) > conf_reserved_connections(old))
         warn_restart("worker.queues: more of them than connections are reserved for");
-    if (old->lease != new->lease)
-        warn_restart("worker.lease");
-    if (!same(old->metrics_listen, new->metrics_listen))
-        warn_restart("metrics.listen");
 }
 
 int worker_reload(struct worker *w, struct conf *conf, struct err *err)

@@ -1,4 +1,6 @@
 /* The stop: what happens between the services' ends, and its bounds. worker.h tells the order. */
+#include <assert.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "handlers/child.h"
@@ -11,7 +13,13 @@ enum {
     GRACE_MS = 3000,     /* for handlers that were told to stop */
     AT_ONCE_MS = 500,    /* for each of these, when asked to hurry */
     RETRY_MS = 50,
+    /* For what services and then the heartbeat have under way at Redis: a connection and a reply.
+     */
+    UNDER_WAY_MS = 2 * (5000 + 5000),
 };
+static_assert(UNDER_WAY_MS + FLUSH_MS + GIVE_BACK_MS + GRACE_MS + GIVE_BACK_MS <
+                  WORKER_FINISH_S * 1000,
+              "the bounds of all steps");
 
 void worker_begin_stop(struct worker *w)
 {

@@ -19,6 +19,11 @@
 
 #include "conf/conf.h"
 
+/* From the end of the shutdown timeout to the end of the process, at most, with the timeouts of
+ * Redis at their defaults: whoever kills what does not stop (systemd, a container's runtime) waits
+ * for both together. A second will do when Redis answers; a Redis that has frozen takes 29. */
+enum { WORKER_FINISH_S = 40 };
+
 struct worker;
 
 /* Takes a reference of conf. -EINVAL for settings that cannot work (handlers, pool, URL). */

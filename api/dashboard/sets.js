@@ -70,22 +70,24 @@ function setPage(name, {query, again}) {
         if (!await confirm(question, what === "delete" ? "Delete all" : kind.run,
                            what === "delete" ? "danger" : "main"))
             return;
-        const all = total;
-        let done = 0, next = 0;
+        let done = 0, skipped = 0, after = null;
         try {
             await progress(what === "delete" ? "Deleted" : "Requeued", async report => {
-                const where = `?limit=${AT_ONCE}` + (next ? `&offset=${next}` : "");
+                const where = `?limit=${AT_ONCE}` + (after === null ? "" : `&after=${encodeURIComponent(after)}`);
                 const told = what === "delete" ? await remove(`/v1/${name}` + where)
                     : await post(`/v1/${name}/requeue` + where);
                 done += told.done;
-                next = told.next ?? 0;
-                report(done, Math.max(all, done));
-                return told.left > 0 && (told.done > 0 || next > 0);
+                skipped += told.skipped;
+                after = told.next;
+                report(done, done + told.left);
+                return after !== null;
             });
         } catch (e) {
             say(e.message, true);
         }
         say(`${count(done)} ${words[what]}`);
+        if (skipped > 0)
+            say(`${count(skipped)} could not be: they are no jobs, or their queue is none`, true);
         again();
     }
 

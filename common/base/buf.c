@@ -60,12 +60,29 @@ void buf_puts(struct buf *b, const char *text)
 
 void buf_putc(struct buf *b, char c)
 {
-    buf_append(b, &c, 1);
+    if (!grow(b, 1))
+        return;
+    b->p[b->n++] = c;
+    b->p[b->n] = '\0';
 }
 
 void buf_put(struct buf *b, struct slice s)
 {
     buf_append(b, s.p, s.n);
+}
+
+void buf_put_int(struct buf *b, int64_t n)
+{
+    char text[20]; /* a sign and 19 digits */
+    size_t at = sizeof text;
+    uint64_t left = n < 0 ? -(uint64_t)n : (uint64_t)n;
+    do {
+        text[--at] = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    if (n < 0)
+        text[--at] = '-';
+    buf_append(b, text + at, sizeof text - at);
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/slice.h"
@@ -30,6 +31,7 @@ void buf_append(struct buf *b, const void *bytes, size_t n);
 void buf_puts(struct buf *b, const char *text);
 void buf_putc(struct buf *b, char c);
 void buf_put(struct buf *b, struct slice s);
+void buf_put_int(struct buf *b, int64_t n); /* in decimal; printf takes six times as long */
 void buf_printf(struct buf *b, const char *fmt, ...) printf_like(2, 3);
 
 /* Drops the first n bytes (n <= b->n), moving the rest down. */

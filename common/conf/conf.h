@@ -122,6 +122,8 @@ struct conf {
     char *api_listen;     /* "host:port" */
     char *api_token;      /* may do everything; NULL = none; secret */
     char *api_read_token; /* may read; NULL = none; secret */
+    char *api_tls_cert;   /* file; NULL = plain HTTP */
+    char *api_tls_key;    /* file; set with it */
     int api_max_concurrent_ops;
     int api_max_connections;
     double api_max_wait;     /* seconds; longest wait for a turn at Redis */
@@ -129,6 +131,8 @@ struct conf {
     double api_stop_timeout; /* seconds */
     int64_t api_max_body;    /* bytes of one request */
     int api_max_clients;     /* connections at once */
+    char *api_spool;         /* folder; "" = none */
+    int64_t api_spool_max;   /* bytes */
 
     struct conf_handler *handlers; /* in the order of the file: the first match wins */
     int nhandlers;

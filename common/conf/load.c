@@ -64,13 +64,15 @@ static int check_pool(const struct load *l, struct err *err)
     return load_blame(l, setting_at(offsetof(struct conf, max_connections)), rc, err);
 }
 
-static int check_tls(const struct load *l, struct err *err)
+/* A certificate and its key, each the setting at its offset. */
+static int check_pair(const struct load *l, size_t cert_at, size_t key_at, struct err *err)
 {
-    const struct setting *cert = setting_at(offsetof(struct conf, redis_tls_cert));
-    const struct setting *key = setting_at(offsetof(struct conf, redis_tls_key));
-    if (!l->conf->redis_tls_cert == !l->conf->redis_tls_key)
+    const struct setting *cert = setting_at(cert_at), *key = setting_at(key_at);
+    bool has_cert = *(char *const *)((const char *)l->conf + cert_at) != NULL;
+    bool has_key = *(char *const *)((const char *)l->conf + key_at) != NULL;
+    if (has_cert == has_key)
         return 0;
-    const struct setting *given = l->conf->redis_tls_cert ? cert : key;
+    const struct setting *given = has_cert ? cert : key;
     const struct setting *missing = given == cert ? key : cert;
     int rc = err_set(err, -EINVAL, "%s is given without %s, must be both or neither",
                      given->field.name, missing->field.name);
@@ -143,7 +145,11 @@ int conf_load(enum conf_program program, const struct conf_flags *flags, struct 
     if (rc == 0 && flags)
         rc = load_flags(&l, flags, err);
     if (rc == 0)
-        rc = check_tls(&l, err);
+        rc = check_pair(&l, offsetof(struct conf, redis_tls_cert),
+                        offsetof(struct conf, redis_tls_key), err);
+    if (rc == 0)
+        rc = check_pair(&l, offsetof(struct conf, api_tls_cert), offsetof(struct conf, api_tls_key),
+                        err);
     if (rc == 0 && program == CONF_WORKER)
         rc = check_pool(&l, err);
     if (rc == 0 && program == CONF_API)

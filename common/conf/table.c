@@ -117,6 +117,11 @@ const struct setting settings[SETTINGS] = {
     {PATH("api", "read_token"), .env = "SLUICE_API_READ_TOKEN", API,
      SECRET(api_read_token, 1, 1024), .example = "secret",
      .doc = "Bearer token of who may read and change nothing. Never printed."},
+    {PATH("api", "tls_cert"), .env = "SLUICE_API_TLS_CERT", API, TEXT(api_tls_cert, 1, 4096),
+     .example = "/etc/sluice/api.pem",
+     .doc = "Certificate (PEM with its chain) to serve HTTPS; needs tls_key. HUP reads it again."},
+    {PATH("api", "tls_key"), .env = "SLUICE_API_TLS_KEY", API, TEXT(api_tls_key, 1, 4096),
+     .example = "/etc/sluice/api.key", .doc = "Key of that certificate; needs tls_cert."},
     {PATH("api", "max_concurrent_ops"), .env = "REDIS_MAX_CONCURRENT_OPS", API,
      INT(api_max_concurrent_ops, 1, 1000), .preset = "20",
      .doc = "Permits: operations of the API on Redis at once."},
@@ -137,6 +142,12 @@ const struct setting settings[SETTINGS] = {
     {PATH("api", "max_clients"), .env = "SLUICE_API_MAX_CLIENTS", API,
      INT(api_max_clients, 1, 1000000), .preset = "10000",
      .doc = "Connections of clients at once; more wait in the kernel."},
+    {PATH("api", "spool"), .env = "SLUICE_API_SPOOL", API, TEXT(api_spool, 0, 4000), .preset = "",
+     .doc =
+         "Folder for jobs that come while Redis is away, of one process; empty: they are refused."},
+    {PATH("api", "spool_max"), .env = "SLUICE_API_SPOOL_MAX", API,
+     LONG(api_spool_max, MIB, 1024.0 * 1024 * MIB), .preset = "1073741824",
+     .doc = "Bytes of that folder; then jobs are refused."},
 };
 /* clang-format on */
 

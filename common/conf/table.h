@@ -15,7 +15,7 @@
 #include "conf/conf.h"
 #include "conf/value.h"
 
-enum { SETTINGS = 38 };
+enum { SETTINGS = 42 };
 
 struct setting {
     struct field field; /* named by its path, "redis.url" */

@@ -369,6 +369,42 @@ bool value_is_textual(const struct field *f)
     }
 }
 
+static bool same_queues(const struct conf *a, const struct conf *b)
+{
+    bool same = a->nqueues == b->nqueues;
+    for (int i = 0; same && i < a->nqueues; i++)
+        same = strcmp(a->queues[i].name, b->queues[i].name) == 0 &&
+               a->queues[i].weight == b->queues[i].weight;
+    return same;
+}
+
+bool value_same(const struct field *f, const void *base, const void *other)
+{
+    const char *a, *b;
+    switch (f->type) {
+    case VALUE_TEXT:
+    case VALUE_SECRET:
+    case VALUE_URL:
+    case VALUE_LISTEN:
+        a = *FIELD_IN(char *, f, base);
+        b = *FIELD_IN(char *, f, other);
+        return a && b ? strcmp(a, b) == 0 : a == b;
+    case VALUE_INT:
+    case VALUE_CHOICE:
+        return *FIELD_IN(int, f, base) == *FIELD_IN(int, f, other);
+    case VALUE_LONG:
+    case VALUE_RETRY:
+        return *FIELD_IN(int64_t, f, base) == *FIELD_IN(int64_t, f, other);
+    case VALUE_SECONDS: /* both were read from decimals: the same one is the same double */
+        return *FIELD_IN(double, f, base) == *FIELD_IN(double, f, other);
+    case VALUE_BOOL:
+        return *FIELD_IN(bool, f, base) == *FIELD_IN(bool, f, other);
+    case VALUE_QUEUES:
+        break;
+    }
+    return same_queues(base, other);
+}
+
 void value_free(const struct field *f, void *base)
 {
     switch (f->type) {

@@ -58,6 +58,9 @@ void value_put_allowed(const struct field *f, struct buf *out);
  * Nothing is appended, and false returned, when the field is not set. */
 bool value_put(const struct field *f, const void *base, struct buf *out);
 
+/* Whether the field of two structs has one value. */
+bool value_same(const struct field *f, const void *base, const void *other);
+
 /* Appends text as a double-quoted YAML scalar. */
 void value_put_quoted(const char *text, struct buf *out);
 

@@ -9,7 +9,7 @@
 
 enum { BACKLOG = 1024 };
 
-static int split(const char *address, char *host, size_t size, const char **ret_port)
+int http_split_address(const char *address, char ret_host[HTTP_HOST_MAX], const char **ret_port)
 {
     const char *colon = strrchr(address, ':');
     if (!colon)
@@ -19,10 +19,10 @@ static int split(const char *address, char *host, size_t size, const char **ret_
         address++;
         n -= 2;
     }
-    if (n == 0 || n >= size || colon[1] == '\0')
+    if (n == 0 || n >= HTTP_HOST_MAX || colon[1] == '\0')
         return -EINVAL;
-    memcpy(host, address, n);
-    host[n] = '\0';
+    memcpy(ret_host, address, n);
+    ret_host[n] = '\0';
     *ret_port = colon + 1;
     return 0;
 }
@@ -63,9 +63,9 @@ static int listen_at(const struct addrinfo *at)
 
 int http_listen(const char *address, int *ret_fd, bool *ret_loopback, struct err *err)
 {
-    char host[256];
+    char host[HTTP_HOST_MAX];
     const char *port;
-    if (split(address, host, sizeof host, &port) != 0)
+    if (http_split_address(address, host, &port) != 0)
         return err_set(err, -EINVAL, "%s: must be host:port", address);
 
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV | AI_PASSIVE};

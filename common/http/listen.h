@@ -14,6 +14,12 @@
 
 #include "base/err.h"
 
+enum { HTTP_HOST_MAX = 256 };
+
+/* Its two parts; the port is one of the address'. -EINVAL. */
+int http_split_address(const char *address, char ret_host[HTTP_HOST_MAX],
+                       const char **ret_port) warn_unused_result;
+
 /* The socket does not block and closes on exec. *ret_loopback: only this machine can reach it. */
 int http_listen(const char *address, int *ret_fd, bool *ret_loopback,
                 struct err *err) warn_unused_result;

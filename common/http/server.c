@@ -1,54 +1,13 @@
-#include "http/server.h"
-
-#include <microhttpd.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/thread.h"
+#include "http/certificate.h"
 #include "http/listen.h"
-
-struct http_server {
-    struct http_server_options o;
-    struct MHD_Daemon *daemon;
-    bool loopback;
-    atomic_bool quiet;          /* no new requests */
-    atomic_int_fast64_t bodies; /* bytes of bodies held now */
-
-    struct mutex mutex; /* guards: exchanges */
-    struct cond idle;
-    int exchanges;
-};
-
-/* Who is to send the answer. RUNNING: it is not there yet, and the connection is not suspended. */
-enum { RUNNING, SUSPENDED, ANSWERED };
-
-/* A source: DRY while it has nothing and the connection is suspended. */
-enum { FLOWING, DRY, WOKEN };
-
-enum { PIECE_BYTES = 4096 };
-
-struct wire {
-    struct http_exchange x; /* first: the same address */
-    struct http_server *server;
-    struct MHD_Connection *connection;
-    struct buf body;
-    int64_t held;            /* of server->bodies */
-    size_t answer_n;         /* bytes of the answer's body */
-    int64_t dropped;         /* bytes of a body that is refused */
-    bool refused;            /* by its head: the body is not read */
-    bool overlong, overload; /* the body is dropped as it comes, and refused at its end */
-    bool handed;             /* handle() has been called */
-    atomic_int state;
-    atomic_int flow;
-};
-
-static struct wire *wire_of(const struct http_exchange *x)
-{
-    return (struct wire *)(void *)x;
-}
+#include "http/wire.h"
 
 static const char *look_up(const struct http_exchange *x, enum MHD_ValueKind kind, const char *name)
 {
@@ -69,97 +28,6 @@ size_t http_queries(const struct http_exchange *x)
 {
     int n = MHD_get_connection_values(wire_of(x)->connection, MHD_GET_ARGUMENT_KIND, NULL, NULL);
     return n > 0 ? (size_t)n : 0;
-}
-
-/* ---- the answer ---- */
-
-static ssize_t read_source(void *cls, uint64_t at, char *to, size_t n)
-{
-    struct wire *w = cls;
-    const struct http_source *source = &w->x.res.source;
-    (void)at; /* it has no other order */
-    atomic_store(&w->flow, FLOWING);
-    ssize_t got = source->read(source->ctx, to, n);
-    if (got < 0)
-        return MHD_CONTENT_READER_END_OF_STREAM;
-    w->answer_n += (size_t)got;
-    if (got == 0) {
-        struct MHD_Connection *connection = w->connection;
-        int flowing = FLOWING;
-        MHD_suspend_connection(connection);
-        if (!atomic_compare_exchange_strong(&w->flow, &flowing, DRY))
-            MHD_resume_connection(connection); /* woken in between */
-        /* else w may be gone: whoever wakes it has a thread of its own */
-    }
-    return got;
-}
-
-void http_wake(struct http_exchange *x)
-{
-    struct wire *w = wire_of(x);
-    if (atomic_exchange(&w->flow, WOKEN) == DRY)
-        MHD_resume_connection(w->connection);
-}
-
-/* Wraps the body; the library frees it when it has been sent. */
-static struct MHD_Response *wrap(struct wire *w)
-{
-    static char no_memory[] =
-        "{\"error\":{\"code\":\"no_memory\",\"message\":\"no memory for the answer\"}}\n";
-    static char nothing[] = "";
-    struct http_response *res = &w->x.res;
-    if (res->source.read)
-        return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PIECE_BYTES, read_source, w,
-                                                 NULL);
-    bool failed = buf_error(&res->body) != 0;
-    char *body = failed || res->body.n == 0 ? NULL : buf_steal(&res->body, &w->answer_n);
-    if (body) {
-        struct MHD_Response *r =
-            MHD_create_response_from_buffer(w->answer_n, body, MHD_RESPMEM_MUST_FREE);
-        if (!r)
-            free(body);
-        return r;
-    }
-    if (failed) {
-        res->status = HTTP_FAILED;
-        res->content_type = HTTP_JSON;
-    }
-    buf_release(&res->body);
-    char *text = failed ? no_memory : nothing;
-    w->answer_n = strlen(text);
-    return MHD_create_response_from_buffer(w->answer_n, text, MHD_RESPMEM_PERSISTENT);
-}
-
-/* MHD_NO closes the connection, which is all that is left without memory. */
-static enum MHD_Result send_answer(struct wire *w)
-{
-    struct http_response *res = &w->x.res;
-    struct MHD_Response *r = wrap(w);
-    if (!r)
-        return MHD_NO;
-    enum MHD_Result ok = MHD_YES;
-    if (res->status != HTTP_NO_CONTENT && res->status != HTTP_NOT_MODIFIED)
-        ok = MHD_add_response_header(r, "Content-Type", res->content_type);
-    if (ok == MHD_YES)
-        ok = MHD_add_response_header(r, "Cache-Control",
-                                     res->cache_control ? res->cache_control : "no-store");
-    for (int i = 0; ok == MHD_YES && i < res->nheaders; i++)
-        ok = MHD_add_response_header(r, res->header[i].name, res->header[i].value);
-    if (ok == MHD_YES && atomic_load(&w->server->quiet))
-        ok = MHD_add_response_header(r, "Connection", "close");
-    if (ok == MHD_YES)
-        ok = MHD_queue_response(w->connection, (unsigned)res->status, r);
-    MHD_destroy_response(r);
-    return ok;
-}
-
-void http_answer(struct http_exchange *x)
-{
-    struct wire *w = wire_of(x);
-    struct MHD_Connection *connection = w->connection;
-    /* Unless it is suspended, the thread that runs it sees the answer, and may free x at once. */
-    if (atomic_exchange(&w->state, ANSWERED) == SUSPENDED)
-        MHD_resume_connection(connection);
 }
 
 /* ---- one request ---- */
@@ -265,7 +133,7 @@ static enum MHD_Result handle(struct wire *w)
             return MHD_YES;
         }
     }
-    return send_answer(w);
+    return wire_send_answer(w);
 }
 
 static struct wire *open_wire(struct http_server *s, struct MHD_Connection *c, const char *url,
@@ -276,6 +144,7 @@ static struct wire *open_wire(struct http_server *s, struct MHD_Connection *c, c
         return NULL;
     w->server = s;
     w->connection = c;
+    w->filled = SIZE_MAX; /* by what came before */
     w->x.begun_ns = clock_now_ns();
     w->x.req =
         (struct http_request){.method = method, .path = url, .body_bytes = announced_body(c)};
@@ -301,14 +170,14 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
             return MHD_NO;
         w->refused = !begin(w);
         /* Without a body it can wait for the next call, which leaves the connection open. */
-        return w->refused && w->x.req.body_bytes != 0 ? send_answer(w) : MHD_YES;
+        return w->refused && w->x.req.body_bytes != 0 ? wire_send_answer(w) : MHD_YES;
     }
     if (*upload_n > 0) {
         size_t n = *upload_n;
         *upload_n = 0;
         return take_body(w, upload, n);
     }
-    return w->handed || w->refused ? send_answer(w) : handle(w);
+    return w->handed || w->refused ? wire_send_answer(w) : handle(w);
 }
 
 static void on_end(void *cls, struct MHD_Connection *c, void **state,
@@ -345,6 +214,13 @@ static size_t keep_escapes(void *cls, struct MHD_Connection *c, char *text)
 
 static struct MHD_Daemon *start_daemon(struct http_server *s, int fd)
 {
+    static char versions[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
+    struct MHD_OptionItem secure[] = {
+        {MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, http_certificate_callback()},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, versions},
+        {MHD_OPTION_END, 0, NULL},
+    };
     struct MHD_OptionItem options[] = {
         {MHD_OPTION_LISTEN_SOCKET, fd, NULL},
         {MHD_OPTION_CONNECTION_LIMIT, s->o.max_connections, NULL},
@@ -352,6 +228,7 @@ static struct MHD_Daemon *start_daemon(struct http_server *s, int fd)
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)s->o.max_head, NULL},
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)keep_escapes, NULL},
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_end, s},
+        {MHD_OPTION_ARRAY, 0, secure + (s->o.tls ? 0 : 2)},
         {s->o.threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, s->o.threads, NULL},
         {MHD_OPTION_END, 0, NULL},
     };
@@ -359,8 +236,8 @@ static struct MHD_Daemon *start_daemon(struct http_server *s, int fd)
     (void)sigfillset(&all);                       /* cannot fail, nor can the masks below */
     (void)pthread_sigmask(SIG_BLOCK, &all, &old); /* its threads take no signals, as no other */
     struct MHD_Daemon *daemon =
-        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
-                         on_request, s, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+        MHD_start_daemon(flags | (s->o.tls ? MHD_USE_TLS : 0), 0, NULL, NULL, on_request, s,
+                         MHD_OPTION_ARRAY, options, MHD_OPTION_END);
     (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
     return daemon;
 }
@@ -380,6 +257,8 @@ int http_server_start(const struct http_server_options *o, struct http_server **
     if (!s)
         return err_set(err, -ENOMEM, "no memory for the HTTP server");
     s->o = *o;
+    s->listener = -1;
+    s->page = (uintptr_t)sysconf(_SC_PAGESIZE);
     mutex_init(&s->mutex);
     cond_init(&s->idle);
     int rc = http_listen(o->listen, &fd, &s->loopback, err);
@@ -405,9 +284,11 @@ void http_server_quiesce(struct http_server *s)
 {
     if (atomic_exchange(&s->quiet, true))
         return;
-    int fd = MHD_quiesce_daemon(s->daemon);
-    if (fd >= 0)
-        (void)close(fd); /* nothing was written */
+    s->listener = MHD_quiesce_daemon(s->daemon);
+    /* Whoever connects is refused from now on; but the library's threads may be using the number,
+     * so it must not become another's. */
+    if (s->listener >= 0)
+        (void)shutdown(s->listener, SHUT_RDWR); /* it was listening */
 }
 
 bool http_server_wait_idle(struct http_server *s, int64_t deadline_ns)
@@ -434,6 +315,8 @@ void http_server_stop(struct http_server *s)
     if (!s)
         return;
     MHD_stop_daemon(s->daemon);
+    if (s->listener >= 0)
+        (void)close(s->listener); /* nothing was written */
     free_server(s);
 }
 

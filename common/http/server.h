@@ -15,7 +15,12 @@
  * so many seconds of silence. Whoever is slow holds up neither others nor a stop.
  *
  * An answer may come from a source, piece by piece: while that has nothing, the connection is
- * suspended as well, and its client's absence shows with the next piece only.
+ * suspended as well, costs a few KiB however large max_head is, and its client's absence shows with
+ * the next piece only.
+ *
+ * A head that is too large (431, or 414 where the line alone is) or no proper HTTP (400, 505) never
+ * becomes an exchange: the library answers it itself, in HTML and without a way to have that
+ * replaced (neither in 0.9.75 nor in 1.0.1), and closes the connection. Nothing is logged of it.
  *
  * Stopping: quiesce, wait until idle as long as one likes, see to it that every exchange that was
  * handed out is answered and every source has come to its end, stop.
@@ -53,6 +58,7 @@ struct http_server_options {
     bool (*handle)(void *ctx, struct http_exchange *x);
     /* bytes: of the answer's body. May be NULL. */
     void (*ended)(void *ctx, const struct http_exchange *x, size_t bytes, bool sent);
+    bool tls;         /* with the certificate of http/certificate.h, which is loaded */
     unsigned threads; /* >= 1 */
     unsigned max_connections;
     unsigned timeout_s; /* a connection that is silent for so long is closed */

@@ -117,5 +117,11 @@ void job_put_time(struct buf *out, double seconds)
     double near = fmin(fmax(seconds, -1e12), 1e12);
     int64_t us = llround(near * 1e6);
     uint64_t size = us < 0 ? -(uint64_t)us : (uint64_t)us;
-    buf_printf(out, "%s%" PRIu64 ".%06" PRIu64, us < 0 ? "-" : "", size / 1000000, size % 1000000);
+    char fraction[] = ".000000";
+    for (uint64_t i = 6, left = size % 1000000; i > 0; i--, left /= 10)
+        fraction[i] = (char)('0' + left % 10);
+    if (us < 0)
+        buf_putc(out, '-');
+    buf_put_int(out, (int64_t)(size / 1000000));
+    buf_puts(out, fraction);
 }

@@ -1,6 +1,5 @@
 #include "redis/command.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,7 +52,9 @@ void command_copy(struct command *c, struct slice arg)
 
 void command_int(struct command *c, int64_t n)
 {
-    command_printf(c, "%" PRId64, n);
+    size_t at = c->owned.n;
+    buf_put_int(&c->owned, n);
+    append(c, (struct command_arg){.n = c->owned.n - at, .at = at});
 }
 
 void command_printf(struct command *c, const char *fmt, ...)

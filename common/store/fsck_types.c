@@ -25,6 +25,7 @@ static const struct fsck_family families[] = {
     {KEY_CLAIM_PREFIX, false, "list"},
     {KEY_QUARANTINE_PREFIX, false, NULL},
     {KEY_IDEMPOTENCY_PREFIX, false, "string"},
+    {KEY_SENT_PREFIX, false, "string"},
 };
 
 /* A key that is named like a claim, and not by a worker: none can be right. */

@@ -10,11 +10,12 @@ static const char *truth(bool b)
     return b ? "true" : "false";
 }
 
-/* JSON of others, null when it is none. */
-static void put_json(struct buf *out, struct slice text)
+/* An object of others, null when it is none. */
+static void put_object(struct buf *out, struct slice text)
 {
     enum json_type type;
-    buf_put(out, json_scan(text, &type, NULL, NULL, NULL) == 0 ? text : slice_of("null"));
+    bool is_object = json_scan(text, &type, NULL, NULL, NULL) == 0 && type == JSON_OBJECT;
+    buf_put(out, is_object ? text : slice_of("null"));
 }
 
 void inspect_put_stats(struct buf *out, const struct store_stats *s)
@@ -112,7 +113,7 @@ void inspect_put_workers(struct buf *out, const struct worker_info *w, size_t n)
         job_put_time(out, w->beat);
         put_gauges(out, &w->gauges);
         buf_puts(out, ",\"info\":");
-        put_json(out, slice_of(w->info));
+        put_object(out, slice_of(w->info));
         buf_putc(out, '}');
     }
     buf_puts(out, "]}");
@@ -126,21 +127,31 @@ const struct job_field job_fields[JOB_FIELDS] = {
     {"result", JOB_JSON},
 };
 
+/* What anybody may have written there is text, or left out where only a number makes sense. */
+static void put_field(struct buf *out, const struct job_field *field, struct slice value)
+{
+    enum json_type type = JSON_STRING;
+    int64_t whole;
+    bool is_json = field->kind != JOB_TEXT && json_scan(value, &type, NULL, NULL, NULL) == 0;
+    if (field->kind != JOB_TEXT && field->kind != JOB_JSON && (!is_json || type != JSON_NUMBER))
+        return;
+    if (field->kind == JOB_NUMBER && json_decode_int(value, &whole) != 0)
+        return;
+    buf_printf(out, ",\"%s\":", field->name);
+    if (is_json)
+        buf_put(out, value);
+    else
+        json_put_string(out, value, SIZE_MAX);
+}
+
 void inspect_put_job(struct buf *out, const char *jid, const struct reply *record)
 {
     buf_puts(out, "{\"jid\":");
     json_put_string(out, slice_of(jid), SIZE_MAX);
     for (size_t i = 0; i < JOB_FIELDS; i++) {
         const struct reply *value = reply_field(record, job_fields[i].name);
-        enum json_type type;
-        if (!value)
-            continue;
-        buf_printf(out, ",\"%s\":", job_fields[i].name);
-        if (job_fields[i].kind != JOB_TEXT &&
-            json_scan(reply_str(value), &type, NULL, NULL, NULL) == 0)
-            buf_put(out, reply_str(value));
-        else
-            json_put_string(out, reply_str(value), SIZE_MAX);
+        if (value)
+            put_field(out, &job_fields[i], reply_str(value));
     }
     buf_putc(out, '}');
 }

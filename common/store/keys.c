@@ -27,6 +27,7 @@ static const char *const names[KEY_COUNT] = {
     [KEY_CLAIM_PREFIX] = "sluice:claim:",
     [KEY_QUARANTINE_PREFIX] = "sluice:quarantine:",
     [KEY_IDEMPOTENCY_PREFIX] = "sluice:idempotency:",
+    [KEY_SENT_PREFIX] = "sluice:sent:",
 };
 
 static const struct {

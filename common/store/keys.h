@@ -35,6 +35,7 @@ enum key {
     KEY_CLAIM_PREFIX,       /* sluice:claim:<identity>:<seq>, list; prefix without the identity */
     KEY_QUARANTINE_PREFIX,  /* sluice:quarantine:<key>:<ms>, what fsck has put aside */
     KEY_IDEMPOTENCY_PREFIX, /* sluice:idempotency:<key>, what was answered to it */
+    KEY_SENT_PREFIX,        /* sluice:sent:<name>, how far the sender of that name has come */
     KEY_LEASE,              /* of this worker, as are the next ones */
     KEY_CLAIMS,
     KEY_OWN_CLAIM_PREFIX, /* sluice:claim:<this identity>: */

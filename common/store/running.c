@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "job/envelope.h"
 #include "questions.h"
+#include "report.h"
 #include "scripts.h"
 #include "store/inspect.h"
 
@@ -127,34 +128,6 @@ static int look_at_some(struct search *f, size_t first, size_t *ret_done, struct
 
 /* ---- as JSON ---- */
 
-struct report {
-    struct slice queue, payload; /* JSON strings, or empty; the payload of old Sidekiqs an object */
-};
-
-static int read_report(void *ctx, const struct json_member *m)
-{
-    struct report *r = ctx;
-    if (json_key_is(m->key, "queue") && m->type == JSON_STRING)
-        r->queue = m->value;
-    else if (json_key_is(m->key, "payload") && (m->type == JSON_STRING || m->type == JSON_OBJECT))
-        r->payload = m->value;
-    return 0;
-}
-
-struct job {
-    struct slice jid, klass; /* JSON strings, or empty */
-};
-
-static int read_job(void *ctx, const struct json_member *m)
-{
-    struct job *job = ctx;
-    if (json_key_is(m->key, "jid") && m->type == JSON_STRING)
-        job->jid = m->value;
-    else if (json_key_is(m->key, "class") && m->type == JSON_STRING)
-        job->klass = m->value;
-    return 0;
-}
-
 static void put_or_null(struct buf *out, const char *name, struct slice json)
 {
     buf_printf(out, "\"%s\":", name);
@@ -162,38 +135,14 @@ static void put_or_null(struct buf *out, const char *name, struct slice json)
     buf_putc(out, ',');
 }
 
-/* The text of the job: a JSON object, or empty. */
-static struct slice shown_job(const struct report *r, struct buf *decoded, struct job *ret)
-{
-    const struct slice nothing = {"", 0};
-    enum json_type type;
-    struct slice text = r->payload;
-    if (text.n == 0)
-        return nothing;
-    if (json_type_of(text) == JSON_STRING) {
-        if (json_decode_string(text, decoded) != 0)
-            return nothing;
-        text = buf_slice(decoded);
-    }
-    if (json_scan(text, &type, read_job, ret, NULL) == 0 && type == JSON_OBJECT)
-        return text;
-    *ret = (struct job){0};
-    return nothing;
-}
-
 static void put_entry(struct buf *out, const struct entry *e)
 {
-    struct report report = {0};
-    struct job job = {0};
+    struct report report;
     struct buf decoded = {0};
-    enum json_type type;
-    if (json_scan((struct slice){e->report, e->n}, &type, read_report, &report, NULL) != 0 ||
-        type != JSON_OBJECT)
-        report = (struct report){0};
-    struct slice text = shown_job(&report, &decoded, &job);
+    report_read((struct slice){e->report, e->n}, &decoded, &report);
     buf_putc(out, '{');
-    put_or_null(out, "jid", job.jid);
-    put_or_null(out, "class", job.klass);
+    put_or_null(out, "jid", report.jid);
+    put_or_null(out, "class", report.klass);
     put_or_null(out, "queue", report.queue);
     buf_puts(out, "\"worker\":");
     json_put_string(out, slice_of(e->worker), SIZE_MAX);
@@ -202,9 +151,9 @@ static void put_entry(struct buf *out, const struct entry *e)
         job_put_time(out, e->started_at);
     else
         buf_puts(out, "null");
-    if (text.n > 0) {
+    if (report.job.n > 0) {
         buf_puts(out, ",\"job\":");
-        buf_put(out, text);
+        buf_put(out, report.job);
     }
     buf_putc(out, '}');
     buf_release(&decoded);

@@ -1,6 +1,10 @@
 /* A job's output by HTTP: live, resumed, after faults, and as pages. */
 #include "test_api.h"
 
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "base/process.h"
 #include "support/dice.h"
 #include "support/viewer.h"
 
@@ -247,6 +251,59 @@ START_TEST(many_viewers_miss_nothing)
 }
 END_TEST
 
+/* A viewer that speaks HTTP/1.1, which is given chunks. */
+static int open_chunked(const char *jid)
+{
+    char request[128];
+    int fd = ask_dial(port);
+    int n = snprintf(request, sizeof request,
+                     "GET /v1/jobs/%s/events HTTP/1.1\r\nHost: localhost\r\n\r\n", jid);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(send(fd, request, (size_t)n, MSG_NOSIGNAL), n);
+    return fd;
+}
+
+static void read_bytes(int fd, size_t n)
+{
+    char bytes[4096];
+    while (n > 0) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        ck_assert_int_eq(poll(&p, 1, HANG_MS), 1);
+        ssize_t got = recv(fd, bytes, n < sizeof bytes ? n : sizeof bytes, 0);
+        ck_assert_int_gt(got, 0);
+        n -= (size_t)got;
+    }
+}
+
+/* What a viewer costs while it waits: little, whatever it was sent before. */
+START_TEST(viewers_are_cheap)
+{
+    enum { WARM = 50, VIEWERS = 450, EVENT = 3000, MOST_KB = 11 };
+    static int fds[VIEWERS];
+    char event[EVENT + 1];
+    int64_t warm_kb = 0;
+    if (SLOW > 1)
+        return; /* a sanitizer's memory is another */
+    memset(event, '7', EVENT);
+    event[EVENT] = '\0';
+    start_api(NULL);
+    append("j", event);
+    for (int i = 0; i < VIEWERS; i++) {
+        if (i == WARM)
+            warm_kb = process_rss_kb(worker.pid);
+        fds[i] = open_chunked("j");
+        read_bytes(fds[i], EVENT);
+    }
+    append("j", event);
+    for (int i = 0; i < VIEWERS; i++)
+        read_bytes(fds[i], EVENT);
+    ck_assert_int_gt(warm_kb, 0);
+    wait_until(HANG_MS, (process_rss_kb(worker.pid) - warm_kb) / (VIEWERS - WARM) <= MOST_KB);
+    for (int i = 0; i < VIEWERS; i++)
+        (void)close(fds[i]); /* only read */
+}
+END_TEST
+
 START_TEST(restart_of_redis_leaves_no_gap)
 {
     struct viewer_client v;
@@ -309,6 +366,9 @@ START_TEST(bad_ids_are_refused)
     must_refuse(ask_with("GET", "/v1/jobs/j/events", "Last-Event-ID: 1234567890123\r\n", ""), 400,
                 "bad_parameter");
     must_refuse(get("/v1/jobs/j/events?after=-1"), 400, "bad_parameter");
+    must_refuse(get("/v1/jobs/j/events?limit=0"), 400, "bad_parameter");
+    must_refuse(ask_with("GET", "/v1/jobs/j/events?after=x", "Last-Event-ID: 1\r\n", ""), 400,
+                "bad_parameter");
 }
 END_TEST
 
@@ -326,6 +386,7 @@ Suite *test_suite(void)
     tcase_add_test(tc, job_that_runs_again_goes_on);
     tcase_add_test(tc, stream_that_begins_anew_is_followed);
     tcase_add_test(tc, many_viewers_miss_nothing);
+    tcase_add_test(tc, viewers_are_cheap);
     tcase_add_test(tc, restart_of_redis_leaves_no_gap);
     tcase_add_test(tc, stop_lets_viewers_go);
     tcase_add_test(tc, pages);

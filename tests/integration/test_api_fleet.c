@@ -147,6 +147,20 @@ START_TEST(workers_show_their_gate)
 }
 END_TEST
 
+/* What others may have written is shown as it is described, or not at all. */
+START_TEST(odd_workers_are_shown)
+{
+    start_api(NULL);
+    must_do(redis, "SADD processes h:1:list h:1:object");
+    must_do(redis, "HSET h:1:list info [] busy x beat never");
+    must_do(redis, "HSET h:1:object info {} busy 1");
+    wait_until(HANG_MS, shows("/v1/workers", "\"beat\":0.000000,\"permits\":null"));
+    must_say(get("/v1/workers"), 200, "\"info\":null}");
+    must_say(get("/v1/workers"), 200, "\"busy\":1,");
+    must_say(get("/v1/workers"), 200, "\"info\":{}}");
+}
+END_TEST
+
 /* ---- sets ---- */
 
 START_TEST(pages)
@@ -304,6 +318,7 @@ Suite *test_suite(void)
     tc = new_case(suite, "workers");
     tcase_add_test(tc, workers_are_steered);
     tcase_add_test(tc, workers_show_their_gate);
+    tcase_add_test(tc, odd_workers_are_shown);
     tc = new_case(suite, "sets");
     tcase_add_test(tc, pages);
     tcase_add_test(tc, pages_are_bounded);

@@ -365,6 +365,10 @@ START_TEST(a_tracked_job_is_shown)
     must_refuse(get("/v1/jobs/a%00"), 400, "bad_path");
     must_do(redis, "SET sluice:job:odd text");
     must_refuse(get("/v1/jobs/odd"), 409, "wrong_type");
+    /* What others may have written is shown as it is described, or not at all. */
+    must_do(redis, "HSET sluice:job:strange attempt x started_at [] cpu_s 0.5 result {");
+    must_say(get("/v1/jobs/strange"), 200,
+             "\r\n\r\n{\"jid\":\"strange\",\"cpu_s\":0.5,\"result\":\"{\"}\n");
 }
 END_TEST
 

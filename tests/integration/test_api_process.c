@@ -316,19 +316,37 @@ static bool closes(int fd)
     return true;
 }
 
-START_TEST(heads_are_bounded)
+/* A line of 40,000 bytes behind this beginning. */
+static int status_of_long(const char *begin, const char *end)
 {
     struct buf request = {0};
-    start_api(NULL);
-    buf_puts(&request, "GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Long: ");
+    buf_puts(&request, begin);
     for (int i = 0; i < 40000; i++)
         buf_putc(&request, 'x');
-    buf_puts(&request, "\r\nConnection: close\r\n\r\n");
+    buf_puts(&request, end);
     struct answer a = ask_raw(port, buf_slice(&request));
-    ck_assert_int_ne(a.status, 200);
     free(a.text);
     buf_release(&request);
+    return a.status;
+}
+
+START_TEST(heads_are_bounded)
+{
+    static const char rest[] = "\r\nConnection: close\r\n\r\n";
+    start_api(NULL);
+    ck_assert_int_eq(status_of_long("GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Long: ", rest),
+                     431);
+    ck_assert_int_eq(
+        status_of_long("GET /livez?", " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
+        414);
     ck_assert_int_eq(status_of("/livez"), 200);
+
+    /* What browsers and proxies send has room: a cookie may have 4 KiB. */
+    char headers[4200];
+    int n = snprintf(headers, sizeof headers, "Cookie: a=");
+    memset(headers + n, 'x', 4096);
+    (void)snprintf(headers + n + 4096, 3, "\r\n"); /* fits */
+    ck_assert_int_eq(status_with("GET", "/livez", headers), 200);
 }
 END_TEST
 
@@ -341,9 +359,9 @@ START_TEST(silence_is_bounded)
 END_TEST
 
 #define READY "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-#define JOB                                                                                        \
-    "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\n" TYPE_JSON                                      \
-    "Content-Length: 23\r\n\r\n{\"class\":\"x\",\"args\":[]}"
+#define JOB_HEAD                                                                                   \
+    "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\n" TYPE_JSON "Content-Length: 23\r\n\r\n"
+#define JOB JOB_HEAD "{\"class\":\"x\",\"args\":[]}"
 
 /* A Redis that says nothing: those who wait for it are told so, and nobody else notices. */
 START_TEST(waiting_is_bounded)
@@ -421,6 +439,28 @@ START_TEST(a_stop_is_bounded)
 }
 END_TEST
 
+/* A body that is whole only when nobody is left to serve it. */
+START_TEST(a_late_body_is_told)
+{
+    static const char job[] = JOB;
+    int fd;
+    start_api("redis: {socket_timeout: 1}\napi: {stop_timeout: 0}\n");
+    hang_writes(&fd, 1);
+    int late = send_to_api(JOB_HEAD);
+    wait_until(HANG_MS, figure("sluice_api_requests_running") == 3);
+    worker_process_signal(&worker, SIGTERM);
+    free(answer_to(fd, "HTTP/1.1 503 ")); /* the last that is served */
+    ck_assert_int_eq(send(late, job + sizeof JOB_HEAD - 1, 23, MSG_NOSIGNAL), 23);
+    struct buf got = {0};
+    ask_read(late, &got);
+    (void)close(late); /* only read */
+    if (got.n > 0)     /* or the process was faster */
+        ck_assert_ptr_nonnull(strstr(buf_str(&got), "\"stopping\""));
+    buf_release(&got);
+    ck_assert_int_eq(worker_process_wait(&worker, HANG_MS), 0);
+}
+END_TEST
+
 /* A second signal does not wait. */
 START_TEST(a_second_signal_hurries)
 {
@@ -458,6 +498,7 @@ Suite *test_suite(void)
     tc = new_case(suite, "end");
     tcase_add_test(tc, a_stop_lets_requests_end);
     tcase_add_test(tc, a_stop_is_bounded);
+    tcase_add_test(tc, a_late_body_is_told);
     tcase_add_test(tc, a_second_signal_hurries);
     return suite;
 }

@@ -86,13 +86,13 @@ START_TEST(bad_usage_says_what_is_allowed)
 {
     expect(sluice(NULL, NULL, "bogus"), 2, "",
            "sluice: unknown command \"bogus\"; allowed: dev, enqueue, status, follow, cancel, "
-           "stats, queues, workers, doctor, fsck, help\n");
+           "stats, queues, workers, top, doctor, fsck, help\n");
     expect(sluice(NULL, NULL, "--json", "stats"), 2, "",
            "sluice: --json is not an option here; options follow the command, as in: sluice stats "
            "--json\n");
     expect(sluice(NULL, NULL, "help", "bogus"), 2, "",
            "sluice help: unknown command \"bogus\"; allowed: dev, enqueue, status, follow, cancel, "
-           "stats, queues, workers, doctor, fsck, help\n");
+           "stats, queues, workers, top, doctor, fsck, help\n");
     expect(sluice(NULL, NULL, "stats", "--bogus"), 2, "",
            "sluice stats: unknown option --bogus; allowed: --json, --redis, --config, --help\n");
     expect(sluice(NULL, NULL, "stats", "-x"), 2, "",

@@ -1,7 +1,7 @@
 /* The growable buffer: content, termination, the sticky failure, who owns the memory. */
 #include "base/buf.h"
 
-#include <stdint.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,6 +54,35 @@ START_TEST(grows_through_all_sizes)
     for (size_t i = 0; i < b.n; i++)
         ck_assert_int_eq(b.p[i], (char)('a' + i % 26));
     buf_release(&b);
+}
+END_TEST
+
+START_TEST(whole_numbers)
+{
+    static const int64_t numbers[] = {0, 7, -1, 10, 1000000, INT64_MAX, INT64_MIN};
+    struct buf b = {0}, printed = {0};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        buf_put_int(&b, numbers[i]);
+        buf_printf(&printed, "%" PRId64, numbers[i]);
+    }
+    ck_assert_str_eq(buf_str(&b), buf_str(&printed));
+    buf_release(&b);
+    buf_release(&printed);
+}
+END_TEST
+
+/* Whatever room is left, nothing is cut, and what did not fit leaves no trace. */
+START_TEST(printed_into_any_room)
+{
+    for (size_t had = 0; had < 70; had++) {
+        struct buf b = {0};
+        for (size_t i = 0; i < had; i++)
+            buf_putc(&b, 'x');
+        buf_printf(&b, "%s|%d", "twenty bytes of text", 12345);
+        ck_assert_uint_eq(b.n, had + 26);
+        ck_assert_str_eq(b.p + had, "twenty bytes of text|12345");
+        buf_release(&b);
+    }
 }
 END_TEST
 
@@ -137,6 +166,8 @@ Suite *test_suite(void)
     tcase_add_test(tc, zero_is_empty);
     tcase_add_test(tc, appends_add_up);
     tcase_add_test(tc, grows_through_all_sizes);
+    tcase_add_test(tc, whole_numbers);
+    tcase_add_test(tc, printed_into_any_room);
     tcase_add_test(tc, consume_moves_the_rest_down);
     tcase_add_test(tc, a_failure_sticks_until_cleared);
     tcase_add_test(tc, steal_hands_over);

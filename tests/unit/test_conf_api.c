@@ -33,6 +33,8 @@ START_TEST(every_setting_from_the_environment)
         {"SLUICE_API_LISTEN", "0.0.0.0:1", "  listen: \"0.0.0.0:1\"\n"},
         {"SLUICE_API_TOKEN", "all", "  token: \"********\"\n"},
         {"SLUICE_API_READ_TOKEN", "read", "  read_token: \"********\"\n"},
+        {"SLUICE_API_TLS_CERT", "/c", "  tls_cert: \"/c\"\n"},
+        {"SLUICE_API_TLS_KEY", "/k", "  tls_key: \"/k\"\n"},
         {"REDIS_MAX_CONCURRENT_OPS", "7", "  max_concurrent_ops: 7\n"},
         {"REDIS_MAX_CONNECTIONS", "8", "  max_connections: 8\n"},
         {"SLUICE_API_MAX_WAIT", "0.5", "  max_wait: 0.5\n"},
@@ -40,6 +42,8 @@ START_TEST(every_setting_from_the_environment)
         {"SLUICE_API_STOP_TIMEOUT", "1", "  stop_timeout: 1\n"},
         {"SLUICE_API_MAX_BODY", "4096", "  max_body: 4096\n"},
         {"SLUICE_API_MAX_CLIENTS", "9", "  max_clients: 9\n"},
+        {"SLUICE_API_SPOOL", "/spool", "  spool: \"/spool\"\n"},
+        {"SLUICE_API_SPOOL_MAX", "1048576", "  spool_max: 1048576\n"},
     };
     size_t row = 0;
     for (int i = 0; i < SETTINGS; i++)
@@ -80,8 +84,9 @@ static const struct {
      "conf.yaml:4: api.max_connections is \"1\", must be a whole number from 2 to 20000"},
     {"api: {port: 1}\n",
      "conf.yaml:1: unknown key \"port\" in api, must be one of listen, token, read_token, "
-     "max_concurrent_ops, max_connections, max_wait, idle_timeout, stop_timeout, max_body, "
-     "max_clients"},
+     "tls_cert, tls_key, max_concurrent_ops, max_connections, max_wait, idle_timeout, "
+     "stop_timeout, max_body, "
+     "max_clients, spool, spool_max"},
     {"api: {listen: \"0.0.0.0:80\", token: x}\n", NULL},
     {"api: {listen: \"0.0.0.0:80\", read_token: x}\n", NULL},
     {"api: {listen: \"127.9.9.9:80\"}\n", NULL},

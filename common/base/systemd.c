@@ -1,6 +1,8 @@
-#include "worker/systemd.h"
+#include "base/systemd.h"
 
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -25,6 +27,14 @@ void systemd_notify(const char *state)
         sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&addr, len);
     (void)sent; /* nobody listens: systemd will find out by itself */
     (void)close(fd);
+}
+
+void systemd_stopping(double seconds)
+{
+    char state[80];
+    (void)snprintf(state, sizeof state, "STOPPING=1\nSTATUS=draining\nEXTEND_TIMEOUT_USEC=%" PRId64,
+                   (int64_t)(seconds * 1e6)); /* it fits */
+    systemd_notify(state);
 }
 
 int64_t systemd_watchdog_ms(void)
