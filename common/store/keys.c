@@ -41,6 +41,7 @@ static const struct {
     [KEY_OWN_CLAIM_PREFIX] = {"sluice:claim:", ":"},
     [KEY_SELF] = {"", ""},
     [KEY_WORK] = {"", ":work"},
+    [KEY_WORK_OLD] = {"", ":workers"},
     [KEY_SIGNALS] = {"", "-signals"},
     [KEY_OWN_CONTROL] = {"sluice:control:", ""},
     [KEY_OWN_WANTED] = {"sluice:wanted:", ""},

@@ -44,6 +44,7 @@ enum key {
     KEY_OWN_CLAIM_PREFIX, /* sluice:claim:<this identity>: */
     KEY_SELF,             /* <identity> */
     KEY_WORK,             /* <identity>:work */
+    KEY_WORK_OLD,         /* <identity>:workers, where Sidekiq up to 6.4.1 looks for the same */
     KEY_SIGNALS,          /* <identity>-signals */
     KEY_OWN_CONTROL,      /* sluice:control:<this identity> */
     KEY_OWN_WANTED,       /* sluice:wanted:<this identity> */

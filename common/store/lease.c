@@ -130,7 +130,7 @@ int store_recover(const struct store *s, struct redis_conn *c, const char *ident
     struct script_call call = {0};
     struct command *cmd = &call.cmd;
     struct reply *reply = NULL;
-    script_begin(&call, &script_recover, 8);
+    script_begin(&call, &script_recover, 9);
     store_add_key(cmd, s, KEY_LEASE_PREFIX, who);
     store_add_key(cmd, s, KEY_CLAIMS_PREFIX, who);
     command_add(cmd, store_key(s, KEY_WORKERS));
@@ -139,6 +139,7 @@ int store_recover(const struct store *s, struct redis_conn *c, const char *ident
     command_printf(cmd, "%s%s:work", s->prefix, who);
     command_add(cmd, store_key(s, KEY_DEAD));
     store_add_key(cmd, s, KEY_WANTED_PREFIX, who);
+    command_printf(cmd, "%s%s:workers", s->prefix, who);
     command_text(cmd, who);
     command_int(cmd, identity ? 0 : 1);
     command_printf(cmd, "%s%s:", s->key[KEY_CLAIM_PREFIX], who);

@@ -134,7 +134,7 @@ static int send_all(const struct store *s, struct redis_conn *c, const struct pr
 {
     char ttl[16];
     (void)snprintf(ttl, sizeof ttl, "%d", TTL_SECONDS); /* fits */
-    const char *self = s->key[KEY_SELF], *work = s->key[KEY_WORK];
+    const char *self = s->key[KEY_SELF], *work = s->key[KEY_WORK], *old = s->key[KEY_WORK_OLD];
 
     int sent = 7;
     int rc = send_text(c, cmd, "MULTI");
@@ -145,12 +145,14 @@ static int send_all(const struct store *s, struct redis_conn *c, const struct pr
     if (rc == 0)
         rc = send_text(c, cmd, "EXPIRE", self, ttl);
     if (rc == 0)
-        rc = send_text(c, cmd, "UNLINK", work);
+        rc = send_text(c, cmd, "UNLINK", work, old);
     if (rc == 0 && p->njobs > 0) {
-        sent += 2;
+        sent += 3;
         rc = send_work(s, c, p, cmd);
         if (rc == 0)
             rc = send_text(c, cmd, "EXPIRE", work, ttl);
+        if (rc == 0)
+            rc = send_text(c, cmd, "COPY", work, old); /* it will expire, too */
     }
     if (rc == 0)
         rc = send_text(c, cmd, "RPOP", s->key[KEY_SIGNALS]);

@@ -1,8 +1,9 @@
 /*
  * Presence: this worker as Sidekiq's dashboard and processes see it (`processes`, `<identity>`,
- * `<identity>:work`, `<identity>-signals`). Display only: nothing of Sluice's own correctness
- * rests on it. Field by field after wire.md, "What Sidekiq::Web needs from a foreign process", and
- * our own (store/gauges.h).
+ * `<identity>:work`, `<identity>-signals`; and `<identity>:workers`, a copy of `<identity>:work`
+ * for Sidekiq up to 6.4.1, which looks for it there). Display only: nothing of Sluice's own
+ * correctness rests on it. Field by field after wire.md, "What Sidekiq::Web needs from a foreign
+ * process", and our own (store/gauges.h).
  *
  * May be repeated after -ENOTCONN.
  */

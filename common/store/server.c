@@ -256,6 +256,7 @@ static const char *const needed[][7] = {
     {"LLEN", "%s"},
     {"DEL", "%s"},
     {"UNLINK", "%s"},
+    {"COPY", "%s", "%s"},
     {"EXISTS", "%s"},
     {"EXPIRE", "%s", "1"},
     {"TYPE", "%s"},

@@ -73,9 +73,13 @@ START_TEST(of_others)
     report("e:1:x", "t1", "{\"queue\":\"q\",\"payload\":\"{}\",\"run_at\":1}");
     add_process("f:1:x");
     must_do(redis, "SET f:1:x:work text");
+    add_process("g:1:x"); /* Sidekiq up to 6.4.1 */
+    must_do(redis, "HSET g:1:x:workers t1 %s", "{\"queue\":\"q\",\"payload\":\"{}\",\"run_at\":5}");
 
     static const char all[] =
-        "{\"total\":5,\"jobs\":["
+        "{\"total\":6,\"jobs\":["
+        "{\"jid\":null,\"class\":null,\"queue\":\"q\",\"worker\":\"g:1:x\","
+        "\"started_at\":5.000000,\"job\":{}},"
         "{\"jid\":null,\"class\":null,\"queue\":\"q\",\"worker\":\"b:1:x\","
         "\"started_at\":10.500000},"
         "{\"jid\":null,\"class\":\"Old\",\"queue\":\"q\",\"worker\":\"b:1:x\","
@@ -89,8 +93,8 @@ START_TEST(of_others)
         "]}\n";
     must_say(get("/v1/running"), 200, all);
     must_say(get("/v1/running?limit=1"), 200,
-             "{\"total\":5,\"jobs\":[{\"jid\":null,\"class\":null,\"queue\":\"q\",\"worker\":"
-             "\"b:1:x\",\"started_at\":10.500000}]}\n");
+             "{\"total\":6,\"jobs\":[{\"jid\":null,\"class\":null,\"queue\":\"q\",\"worker\":"
+             "\"g:1:x\",\"started_at\":5.000000,\"job\":{}}]}\n");
     must_refuse(get("/v1/running?limit=0"), 400, "bad_parameter");
     must_refuse(get("/v1/running?limit=1001"), 400, "bad_parameter");
 }

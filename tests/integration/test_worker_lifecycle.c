@@ -94,8 +94,10 @@ static void check_gone(void)
     const char *id = worker.identity;
     ck_assert_int_eq(must_int(redis, "SISMEMBER processes %s", id), 0);
     ck_assert_int_eq(must_int(redis, "SISMEMBER sluice:workers %s", id), 0);
-    ck_assert_int_eq(
-        must_int(redis, "EXISTS %s %s:work sluice:lease:%s sluice:claims:%s", id, id, id, id), 0);
+    ck_assert_int_eq(must_int(redis,
+                              "EXISTS %s %s:work %s:workers sluice:lease:%s sluice:claims:%s", id,
+                              id, id, id, id),
+                     0);
     struct reply *claims = must_call(redis, "KEYS sluice:claim:*");
     ck_assert_uint_eq(reply_count(claims), 0);
     reply_free(claims);
@@ -195,6 +197,8 @@ START_TEST(dashboard_sees_the_worker_at_work)
     free(text);
     reply_free(work);
     ck_assert_int_gt(must_int(redis, "TTL %s:work", id), 0);
+    ck_assert_int_eq(must_int(redis, "HLEN %s:workers", id), 1); /* for Sidekiq up to 6.4.1 */
+    ck_assert_int_gt(must_int(redis, "TTL %s:workers", id), 0);
 
     ck_assert_int_eq(worker_process_stop(&worker), 0);
     check_gone();

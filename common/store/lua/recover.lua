@@ -16,7 +16,7 @@
 -- reply says more.
 --
 -- KEYS 1 lease   2 claims registry   3 workers   4 processes   5 <identity>   6 <identity>:work
---      7 dead   8 what is wanted of it
+--      7 dead   8 what is wanted of it   9 <identity>:workers
 -- ARGV 1 identity   2 own: 1 the worker itself, 0 another   3 prefix of claim lists
 --      4 prefix of queue lists   5 prefix of delivery counters   6 tombstone
 --      7 deliveries allowed   8 seconds a counter lives   9 jobs to move at most
@@ -104,5 +104,5 @@ end
 redis.call('DEL', KEYS[1])
 redis.call('SREM', KEYS[3], ARGV[1])
 redis.pcall('SREM', KEYS[4], ARGV[1]) -- a display, perhaps broken by others: in nobody's way
-redis.call('UNLINK', KEYS[5], KEYS[6], KEYS[8])
+redis.call('UNLINK', KEYS[5], KEYS[6], KEYS[8], KEYS[9])
 return {0, moved, wrong, reports, unread}

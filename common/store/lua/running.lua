@@ -1,5 +1,7 @@
 -- running: what some processes run by their own reports. Reads only.
 --
+-- A report is <identity>:work, and <identity>:workers of Sidekiq up to 6.4.1.
+--
 -- A worker of ours whose lease is gone is dead, whatever its last report says.
 --
 -- Bounded: a call looks at so many jobs and stops before the process that has more; of one that has
@@ -34,6 +36,10 @@ for i = 6, #ARGV, 2 do
     local lives = redis.call('EXISTS', ARGV[1] .. ARGV[i]) == 1 and
         (ARGV[i + 1] ~= '1' or redis.call('EXISTS', ARGV[2] .. ARGV[i]) == 1)
     local n = lives and redis.pcall('HLEN', work)
+    if n == 0 then
+        work = work .. 'ers'
+        n = redis.pcall('HLEN', work)
+    end
     if type(n) == 'number' and n > 0 then
         if looked > 0 and n > asked - looked then
             break
