@@ -43,6 +43,7 @@ int api_new(struct conf *conf, struct api **ret, struct err *err) warn_unused_re
 int api_start(struct api *a, struct err *err) warn_unused_result;
 
 void api_tend(struct api *a); /* every second or so */
+void api_dump(struct api *a); /* its state, to the log */
 
 /* Takes over what can change while it serves: tokens and the log. Settings that need a restart are
  * named in a warning, and keep their old values. */

@@ -31,6 +31,7 @@ static void block_signals(sigset_t *ret)
     (void)sigaddset(ret, SIGTERM);
     (void)sigaddset(ret, SIGINT);
     (void)sigaddset(ret, SIGHUP);
+    (void)sigaddset(ret, SIGUSR1);
     (void)pthread_sigmask(SIG_BLOCK, ret, NULL);
     (void)signal(SIGPIPE, SIG_IGN); /* hiredis writes without MSG_NOSIGNAL */
 }
@@ -77,6 +78,8 @@ static void serve(struct api *a, const sigset_t *signals, const struct conf_flag
             return;
         if (number == SIGHUP)
             reload(a, flags, stop_timeout);
+        if (number == SIGUSR1)
+            api_dump(a);
         api_tend(a);
         if (watchdog_ms > 0)
             systemd_notify("WATCHDOG=1");

@@ -11,7 +11,7 @@ static void put_traffic(struct buf *out, struct api *a)
     metrics_family(out, name, METRICS_HISTOGRAM,
                    "Requests, from the end of the head to the end of the answer.");
     for (int i = 0; i < TRAFFIC_CLASSES; i++)
-        if (i != 1 && i != 3) /* there are none */
+        if (i != 1) /* there are none */
             metrics_put_histogram(out, name, metrics_labels({"status", classes[i]}),
                                   &a->traffic.duration[i]);
     metrics_gauge(out, "sluice_api_requests_running", "Requests under way, this one included.",

@@ -462,6 +462,15 @@ START_TEST(a_late_body_is_told)
 END_TEST
 
 /* A second signal does not wait. */
+START_TEST(it_tells_its_state)
+{
+    start_api(NULL);
+    worker_process_signal(&worker, SIGUSR1);
+    wait_said("msg=\"state\" requests=0 waiting=0 viewers=0 topics=0 permits_in_use=");
+    ck_assert_int_eq(status_of("/livez"), 200);
+}
+END_TEST
+
 START_TEST(a_second_signal_hurries)
 {
     int fd;
@@ -500,5 +509,6 @@ Suite *test_suite(void)
     tcase_add_test(tc, a_stop_is_bounded);
     tcase_add_test(tc, a_late_body_is_told);
     tcase_add_test(tc, a_second_signal_hurries);
+    tcase_add_test(tc, it_tells_its_state);
     return suite;
 }
