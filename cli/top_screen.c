@@ -34,6 +34,7 @@ static int attributes(const struct top_screen *s, enum tone tone)
 }
 
 /* What lies in Redis may hold anything: it is cleaned before it comes to the terminal. */
+static void put(const struct top_screen *s, enum tone tone, const char *fmt, ...) printf_like(3, 4);
 static void put(const struct top_screen *s, enum tone tone, const char *fmt, ...)
 {
     char text[LINE_BYTES];
@@ -222,7 +223,7 @@ static void draw_list(const struct top_screen *s, struct top_view *v)
     put(s, TONE_DIM, "%s", n > 0 ? panes[v->pane].heading : panes[v->pane].none);
     for (int i = 0; i < height && *first + i < n; i++) {
         (void)move(HEAD_ROWS + 1 + i, 0);
-        panes[v->pane].row(s, v, (size_t)(*first + i));
+        panes[v->pane].row(s, v, (size_t)*first + (size_t)i);
         if (*first + i == selected) /* across whatever the row is coloured with */
             (void)mvchgat(HEAD_ROWS + 1 + i, 0, -1, A_REVERSE, 0, NULL);
     }
