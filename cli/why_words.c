@@ -271,7 +271,8 @@ int why_timeline(const struct why *w, struct why_event ret[WHY_EVENTS])
         add(&t, w->score, "died");
     add(&t, r->started_at, "attempt %" PRId64 " started on %s", r->attempt,
         r->worker ? r->worker : "a worker");
-    add(&t, r->finished_at, "ended: %s", r->state ? r->state : "");
+    if (!is(r->state, "retrying")) /* that it failed is told above */
+        add(&t, r->finished_at, "ended: %s", r->state ? r->state : "");
     add(&t, w->facts.cancelled_at, "ordered to be cancelled");
     if (t.n > 1)
         qsort(ret, (size_t)t.n, sizeof *ret, by_time);
