@@ -74,7 +74,9 @@ START_TEST(an_order_to_cancel_stands)
                          &(struct worker_options){.settings = "handlers:\n" TEST_HANDLER});
     add(SCHEDULE, 4e9, "{\"class\":\"test\",\"args\":[{}],\"jid\":\"c\",\"track\":true}");
     must_do(redis, "ZADD sluice:cancelled %d c", (int)(clock_wall_us() / 1000000));
-    must_do(redis, "PUBLISH sluice:control %s", "{\"cmd\":\"cancel\",\"jid\":\"c\"}");
+    must_do(redis, "PUBLISH sluice:control %s",
+            "{\"cmd\":\"cancel\",\"jid\":\"c\",\"reply\":\"heard\",\"id\":1}");
+    wait_until(HANG_MS, must_int(redis, "LLEN sluice:reply:heard") == 1);
     must_say(ask_post("/v1/schedule/c/requeue"), 200, "default");
     wait_until(HANG_MS, answers_with(redis, "stopped", "HGET sluice:job:c state"));
     ck_assert_int_eq(worker_process_stop(&runner), 0);
