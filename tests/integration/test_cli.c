@@ -42,23 +42,6 @@ static void must_be_json(const char *text)
     ck_assert_int_eq(type, JSON_OBJECT);
 }
 
-static void expect(struct sluice r, int status, const char *out, const char *err)
-{
-    ck_assert_msg(r.status == status, "%d: %s%s", r.status, r.out, r.err);
-    if (out)
-        ck_assert_str_eq(r.out, out);
-    if (err)
-        ck_assert_str_eq(r.err, err);
-    sluice_free(&r);
-}
-
-static void expect_part(struct sluice r, int status, const char *out_part)
-{
-    ck_assert_msg(r.status == status, "%d: %s%s", r.status, r.out, r.err);
-    ck_assert_msg(strstr(r.out, out_part) != NULL, "%s", r.out);
-    sluice_free(&r);
-}
-
 #define NAMES                                                                                      \
     "dev, enqueue, status, why, follow, cancel, stats, queues, pause, unpause, clear, retry, "     \
     "schedule, dead, workers, ping, quiet, resume, stop, set, top, doctor, fsck, help"
@@ -69,11 +52,11 @@ START_TEST(help_and_version)
         "dev",   "enqueue", "status", "why",   "follow",   "cancel", "stats",   "queues",
         "pause", "unpause", "clear",  "retry", "schedule", "dead",   "workers", "ping",
         "quiet", "resume",  "stop",   "set",   "doctor",   "fsck",   "help"};
-    expect(sluice(NULL, NULL, "--version"), 0, "sluice " SLUICE_VERSION "\n", "");
-    expect_part(sluice(NULL, NULL, "help"), 0, "Commands:\n");
-    expect_part(sluice(NULL, NULL, "--help"), 0, "Commands:\n");
-    expect_part(sluice_run(NULL, NULL, (const char *const[]){SLUICE_BINARY, NULL}), 2,
-                "Commands:\n");
+    sluice_expect(sluice(NULL, NULL, "--version"), 0, "sluice " SLUICE_VERSION "\n", "");
+    sluice_expect_part(sluice(NULL, NULL, "help"), 0, "Commands:\n", "");
+    sluice_expect_part(sluice(NULL, NULL, "--help"), 0, "Commands:\n", "");
+    sluice_expect_part(sluice_run(NULL, NULL, (const char *const[]){SLUICE_BINARY, NULL}), 2,
+                       "Commands:\n", "");
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         struct sluice a = sluice(NULL, NULL, "help", commands[i]);
         struct sluice b = sluice(NULL, NULL, commands[i], "--help");
@@ -83,31 +66,33 @@ START_TEST(help_and_version)
         ck_assert_ptr_nonnull(strstr(a.out, "Usage: sluice "));
         sluice_free(&a);
         sluice_free(&b);
-        expect_part(sluice(NULL, NULL, "help"), 0, commands[i]);
+        sluice_expect_part(sluice(NULL, NULL, "help"), 0, commands[i], "");
     }
 }
 END_TEST
 
 START_TEST(bad_usage_says_what_is_allowed)
 {
-    expect(sluice(NULL, NULL, "bogus"), 2, "",
-           "sluice: unknown command \"bogus\"; allowed: " NAMES "\n");
-    expect(sluice(NULL, NULL, "--json", "stats"), 2, "",
-           "sluice: --json is not an option here; options follow the command, as in: sluice stats "
-           "--json\n");
-    expect(sluice(NULL, NULL, "help", "bogus"), 2, "",
-           "sluice help: unknown command \"bogus\"; allowed: " NAMES "\n");
-    expect(sluice(NULL, NULL, "stats", "--bogus"), 2, "",
-           "sluice stats: unknown option --bogus; allowed: --json, --redis, --config, --help\n");
-    expect(sluice(NULL, NULL, "stats", "-x"), 2, "",
-           "sluice stats: unknown option -x; allowed: --json, --redis, --config, --help\n");
-    expect(sluice(NULL, NULL, "queues", "extra"), 2, "",
-           "sluice queues: unexpected argument \"extra\"; allowed: options only\n");
-    expect(sluice(NULL, NULL, "workers", "--redis"), 2, "",
-           "sluice workers: --redis needs a value: URL\n");
-    expect(sluice(NULL, NULL, "workers", "--json=1"), 2, "",
-           "sluice workers: --json takes no value\n");
-    expect(sluice(NULL, NULL, "bo\x1b[31mgus\n"), 2, "", NULL); /* and on one clean line: */
+    sluice_expect(sluice(NULL, NULL, "bogus"), 2, "",
+                  "sluice: unknown command \"bogus\"; allowed: " NAMES "\n");
+    sluice_expect(
+        sluice(NULL, NULL, "--json", "stats"), 2, "",
+        "sluice: --json is not an option here; options follow the command, as in: sluice stats "
+        "--json\n");
+    sluice_expect(sluice(NULL, NULL, "help", "bogus"), 2, "",
+                  "sluice help: unknown command \"bogus\"; allowed: " NAMES "\n");
+    sluice_expect(
+        sluice(NULL, NULL, "stats", "--bogus"), 2, "",
+        "sluice stats: unknown option --bogus; allowed: --json, --redis, --config, --help\n");
+    sluice_expect(sluice(NULL, NULL, "stats", "-x"), 2, "",
+                  "sluice stats: unknown option -x; allowed: --json, --redis, --config, --help\n");
+    sluice_expect(sluice(NULL, NULL, "queues", "extra"), 2, "",
+                  "sluice queues: unexpected argument \"extra\"; allowed: options only\n");
+    sluice_expect(sluice(NULL, NULL, "workers", "--redis"), 2, "",
+                  "sluice workers: --redis needs a value: URL\n");
+    sluice_expect(sluice(NULL, NULL, "workers", "--json=1"), 2, "",
+                  "sluice workers: --json takes no value\n");
+    sluice_expect(sluice(NULL, NULL, "bo\x1b[31mgus\n"), 2, "", NULL); /* and on one clean line: */
     struct sluice r = sluice(NULL, NULL, "bo\x1b[31mgus\n");
     ck_assert_ptr_null(strchr(r.err, '\x1b'));
     ck_assert_ptr_eq(strchr(r.err, '\n'), r.err + strlen(r.err) - 1);
@@ -134,7 +119,7 @@ START_TEST(bad_settings_are_named_by_their_place)
     ck_assert_msg(strstr(r.err, "redis://") != NULL, "%s", r.err);
     ck_assert_ptr_null(strstr(r.err, "secret"));
     sluice_free(&r);
-    expect(sluice(NULL, NULL, "stats", "--config", "/nonexistent.yaml"), 2, "", NULL);
+    sluice_expect(sluice(NULL, NULL, "stats", "--config", "/nonexistent.yaml"), 2, "", NULL);
 }
 END_TEST
 
@@ -150,18 +135,18 @@ START_TEST(no_redis_is_69)
         ck_assert_msg(strstr(r.err, url) != NULL, "%s", r.err);
         sluice_free(&r);
     }
-    expect(sluice(url, NULL, "enqueue", "noop"), 69, "", NULL);
-    expect(sluice(url, NULL, "enqueue", "noop", "--redis", server.url), 0, NULL, "");
+    sluice_expect(sluice(url, NULL, "enqueue", "noop"), 69, "", NULL);
+    sluice_expect(sluice(url, NULL, "enqueue", "noop", "--redis", server.url), 0, NULL, "");
 }
 END_TEST
 
 START_TEST(empty_states_are_explained)
 {
-    expect_part(sluice(server.url, NULL, "queues"), 0, "No queues yet");
-    expect_part(sluice(server.url, NULL, "workers"), 0, "start one with sluice-worker");
-    expect_part(sluice(server.url, NULL, "stats"), 0, "start one with sluice-worker");
-    expect(sluice(server.url, NULL, "queues", "--json"), 0, "{\"queues\":[]}\n", "");
-    expect(sluice(server.url, NULL, "workers", "--json"), 0, "{\"workers\":[]}\n", "");
+    sluice_expect_part(sluice(server.url, NULL, "queues"), 0, "No queues yet", "");
+    sluice_expect_part(sluice(server.url, NULL, "workers"), 0, "start one with sluice-worker", "");
+    sluice_expect_part(sluice(server.url, NULL, "stats"), 0, "start one with sluice-worker", "");
+    sluice_expect(sluice(server.url, NULL, "queues", "--json"), 0, "{\"queues\":[]}\n", "");
+    sluice_expect(sluice(server.url, NULL, "workers", "--json"), 0, "{\"workers\":[]}\n", "");
 }
 END_TEST
 
@@ -179,14 +164,14 @@ START_TEST(a_seeded_redis_is_shown)
             "rss 2048 info %s",
             "{\"queues\":[\"default\",\"low\"]}");
 
-    expect(sluice(server.url, NULL, "queues"), 0,
-           "Queue    Jobs  Oldest  State\n"
-           "default     2      0s  active\n"
-           "ev?il\"      0       -  active\n"
-           "low         0       -  paused\n"
-           "odd         -       -  its key is not a list\n",
-           "");
-    expect(
+    sluice_expect(sluice(server.url, NULL, "queues"), 0,
+                  "Queue    Jobs  Oldest  State\n"
+                  "default     2      0s  active\n"
+                  "ev?il\"      0       -  active\n"
+                  "low         0       -  paused\n"
+                  "odd         -       -  its key is not a list\n",
+                  "");
+    sluice_expect(
         sluice(server.url, NULL, "queues", "--json"), 0,
         "{\"queues\":["
         "{\"name\":\"default\",\"size\":2,\"latency\":0.000,\"paused\":false,\"wrong_type\":false},"
@@ -195,9 +180,9 @@ START_TEST(a_seeded_redis_is_shown)
         "{\"name\":\"low\",\"size\":0,\"latency\":0.000,\"paused\":true,\"wrong_type\":false},"
         "{\"name\":\"odd\",\"size\":0,\"latency\":0.000,\"paused\":false,\"wrong_type\":true}]}\n",
         "");
-    expect_part(sluice(server.url, NULL, "stats"), 0, "1,234,567");
-    expect_part(sluice(server.url, NULL, "stats"), 0, "Workers  1, running 3 jobs\n");
-    expect_part(sluice(server.url, NULL, "workers"), 0, "default, low\n");
+    sluice_expect_part(sluice(server.url, NULL, "stats"), 0, "1,234,567", "");
+    sluice_expect_part(sluice(server.url, NULL, "stats"), 0, "Workers  1, running 3 jobs\n", "");
+    sluice_expect_part(sluice(server.url, NULL, "workers"), 0, "default, low\n", "");
 
     struct sluice r = sluice(server.url, NULL, "stats", "--json");
     must_be_json(r.out);

@@ -12,16 +12,6 @@ static const char settings[] =
     "  - {class: quiet, track: true, stream: false, plugin: \"" TEST_PLUGIN "\"}\n"
     "  - {class: bad, exec: [sh, -c, \"echo trying; echo why >&2; exit 100\"]}\n";
 
-static void expect(struct sluice r, int status, const char *out, const char *err)
-{
-    ck_assert_msg(r.status == status, "%d: %s%s", r.status, r.out, r.err);
-    if (out)
-        ck_assert_str_eq(r.out, out);
-    if (err)
-        ck_assert_str_eq(r.err, err);
-    sluice_free(&r);
-}
-
 static void touch(const char *name)
 {
     char path[256];
@@ -34,10 +24,12 @@ static void touch(const char *name)
 START_TEST(wait_prints_the_result)
 {
     start_worker(settings);
-    expect(sluice(server.url, NULL, "enqueue", "test", "--args", "[{\"result\":[1,{}]}]", "--wait"),
-           0, "[1,{}]\n", "");
-    expect(sluice(server.url, NULL, "enqueue", "quiet", "--args", "[{\"result\":7}]", "--wait"), 0,
-           "7\n", "");
+    sluice_expect(
+        sluice(server.url, NULL, "enqueue", "test", "--args", "[{\"result\":[1,{}]}]", "--wait"), 0,
+        "[1,{}]\n", "");
+    sluice_expect(
+        sluice(server.url, NULL, "enqueue", "quiet", "--args", "[{\"result\":7}]", "--wait"), 0,
+        "7\n", "");
     struct sluice r = sluice(server.url, NULL, "enqueue", "bad", "--wait", "--json");
     ck_assert_int_eq(r.status, 1);
     ck_assert_msg(strstr(r.out, "\"state\":\"dead\"") && strstr(r.out, "exit status 100: why"),
@@ -48,8 +40,8 @@ START_TEST(wait_prints_the_result)
     ck_assert_str_eq(r.out, "");
     ck_assert_msg(strstr(r.err, ": dead: exit status 100: why"), "%s", r.err);
     sluice_free(&r);
-    expect(sluice(server.url, NULL, "enqueue", "test", "--wait", "--count", "2"), 2, "",
-           "sluice enqueue: --wait and --count exclude each other: it waits for one job\n");
+    sluice_expect(sluice(server.url, NULL, "enqueue", "test", "--wait", "--count", "2"), 2, "",
+                  "sluice enqueue: --wait and --count exclude each other: it waits for one job\n");
 }
 END_TEST
 
@@ -86,19 +78,20 @@ START_TEST(follow_misses_nothing)
                      "{\"id\":1,\"event\":1}\n{\"id\":2,\"event\":2}\n{\"id\":3,\"event\":3}\n"
                      "{\"id\":4,\"event\":{\"type\":\"status\",\"status\":\"completed\"}}\n");
     sluice_free(r);
-    expect(sluice(server.url, NULL, "follow", "f", "--after", "2"), 0,
-           "3\n{\"type\":\"status\",\"status\":\"completed\"}\n", "");
+    sluice_expect(sluice(server.url, NULL, "follow", "f", "--after", "2"), 0,
+                  "3\n{\"type\":\"status\",\"status\":\"completed\"}\n", "");
 }
 END_TEST
 
 START_TEST(follow_gives_up_when_told)
 {
-    expect(sluice(server.url, NULL, "follow", "nobody", "--timeout", "0.2"), 1, "",
-           "sluice: job nobody has not ended within 200 ms\n");
-    expect(sluice(server.url, NULL, "follow", "j", "--after", "x"), 2, "",
-           "sluice follow: --after \"x\" is not allowed; allowed: 0 to 2147483647\n");
-    expect(sluice(server.url, NULL, "follow"), 2, "",
-           "sluice follow: one jid is wanted; as in: sluice follow 3f0a8b1c2d4e5f60718293a4\n");
+    sluice_expect(sluice(server.url, NULL, "follow", "nobody", "--timeout", "0.2"), 1, "",
+                  "sluice: job nobody has not ended within 200 ms\n");
+    sluice_expect(sluice(server.url, NULL, "follow", "j", "--after", "x"), 2, "",
+                  "sluice follow: --after \"x\" is not allowed; allowed: 0 to 2147483647\n");
+    sluice_expect(
+        sluice(server.url, NULL, "follow"), 2, "",
+        "sluice follow: one jid is wanted; as in: sluice follow 3f0a8b1c2d4e5f60718293a4\n");
 }
 END_TEST
 
@@ -107,12 +100,13 @@ START_TEST(follow_goes_on_with_a_job_that_runs_again)
 {
     must_do(redis, "RPUSH sluice:stream:r 1 %s %s 2", "{\"type\":\"status\",\"status\":\"dead\"}",
             "{\"type\":\"attempt\",\"attempt\":1}");
-    expect(sluice(server.url, NULL, "follow", "r", "--after", "1", "--timeout", "0.2"), 1,
-           "{\"type\":\"status\",\"status\":\"dead\"}\n{\"type\":\"attempt\",\"attempt\":1}\n2\n",
-           "sluice: job r has not ended within 200 ms\n");
+    sluice_expect(
+        sluice(server.url, NULL, "follow", "r", "--after", "1", "--timeout", "0.2"), 1,
+        "{\"type\":\"status\",\"status\":\"dead\"}\n{\"type\":\"attempt\",\"attempt\":1}\n2\n",
+        "sluice: job r has not ended within 200 ms\n");
     must_do(redis, "RPUSH sluice:stream:r %s", "{\"type\":\"status\",\"status\":\"completed\"}");
-    expect(sluice(server.url, NULL, "follow", "r", "--after", "3"), 0,
-           "2\n{\"type\":\"status\",\"status\":\"completed\"}\n", "");
+    sluice_expect(sluice(server.url, NULL, "follow", "r", "--after", "3"), 0,
+                  "2\n{\"type\":\"status\",\"status\":\"completed\"}\n", "");
 }
 END_TEST
 
@@ -121,8 +115,8 @@ START_TEST(status_shows_the_record)
     start_worker(settings);
     push("default",
          "{\"class\":\"test\",\"jid\":\"s\",\"track\":true,\"args\":[{\"result\":\"x\"}]}");
-    expect(sluice(server.url, NULL, "follow", "s"), 0,
-           "{\"type\":\"status\",\"status\":\"completed\"}\n", "");
+    sluice_expect(sluice(server.url, NULL, "follow", "s"), 0,
+                  "{\"type\":\"status\",\"status\":\"completed\"}\n", "");
     struct sluice r = sluice(server.url, NULL, "status", "s", "--json");
     ck_assert_int_eq(r.status, 0);
     ck_assert_msg(strstr(r.out, "{\"jid\":\"s\",\"state\":\"completed\",\"class\":\"test\"") ==
@@ -134,7 +128,7 @@ START_TEST(status_shows_the_record)
     ck_assert_int_eq(r.status, 0);
     ck_assert_msg(strstr(r.out, "completed") && strstr(r.out, " ago\n"), "%s", r.out);
     sluice_free(&r);
-    expect(
+    sluice_expect(
         sluice(server.url, NULL, "status", "nobody"), 1, "",
         "sluice: nothing is recorded of job nobody: it is not tracked, has not started, or ended "
         "too long ago\n");

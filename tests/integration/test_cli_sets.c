@@ -2,24 +2,6 @@
 #include "support/sluice.h"
 #include "test_worker.h"
 
-static void expect(struct sluice r, int status, const char *out, const char *err)
-{
-    ck_assert_msg(r.status == status, "%d: %s%s", r.status, r.out, r.err);
-    if (out)
-        ck_assert_str_eq(r.out, out);
-    if (err)
-        ck_assert_str_eq(r.err, err);
-    sluice_free(&r);
-}
-
-/* Parts of what it prints. */
-static void expect_part(struct sluice r, int status, const char *out, const char *err)
-{
-    ck_assert_msg(r.status == status && strstr(r.out, out) && strstr(r.err, err), "%d: %s%s",
-                  r.status, r.out, r.err);
-    sluice_free(&r);
-}
-
 /* Into a set, n jobs d1 … of the classes A and B, of which every third failed of E; the i-th failed
  * i minutes ago, for which its queue is "mail" or "default". And one element that is no job. */
 static void fill(const char *set, int n)
@@ -51,7 +33,7 @@ START_TEST(ls_shows_what_is_meant)
     struct sluice r;
     char line[200];
     (void)snprintf(line, sizeof line, "No jobs in %s.\n", set);
-    expect(sluice(server.url, NULL, set, "ls"), 0, line, "");
+    sluice_expect(sluice(server.url, NULL, set, "ls"), 0, line, "");
     fill(set, 6);
     r = sluice(server.url, NULL, set, "ls");
     ck_assert_int_eq(r.status, 0);
@@ -71,9 +53,9 @@ START_TEST(ls_shows_what_is_meant)
     ck_assert_msg(r.status == 0 && strstr(r.out, "d4") && !strstr(r.out, "d2"), "%s", r.out);
     sluice_free(&r);
     (void)snprintf(line, sizeof line, "None of the 7 jobs in %s is meant.\n", set);
-    expect(sluice(server.url, NULL, set, "ls", "--newer", "10"), 0, line, "");
+    sluice_expect(sluice(server.url, NULL, set, "ls", "--newer", "10"), 0, line, "");
     (void)snprintf(line, sizeof line, "2 of 7 in %s; --limit 0 shows all that are meant.\n", set);
-    expect_part(sluice(server.url, NULL, set, "ls", "--limit", "2"), 0, line, "");
+    sluice_expect_part(sluice(server.url, NULL, set, "ls", "--limit", "2"), 0, line, "");
 }
 END_TEST
 
@@ -82,20 +64,20 @@ START_TEST(one_job_is_requeued_or_deleted)
     const char *set = sets[_i];
     char line[200];
     fill(set, 4);
-    expect(sluice(server.url, NULL, set, "requeue", "d1", "d4"), 0,
-           "d1: requeued to default\nd4: requeued to mail\n", "");
+    sluice_expect(sluice(server.url, NULL, set, "requeue", "d1", "d4"), 0,
+                  "d1: requeued to default\nd4: requeued to mail\n", "");
     (void)snprintf(line, sizeof line, "d2: deleted from %s\n", set);
-    expect(sluice(server.url, NULL, set, "rm", "--jid", "d2"), 0, line, "");
+    sluice_expect(sluice(server.url, NULL, set, "rm", "--jid", "d2"), 0, line, "");
     ck_assert_int_eq(size_of("queue:default"), 1);
     ck_assert_int_eq(size_of("queue:mail"), 1);
     ck_assert_int_eq(size_of(set), 2); /* d3, and what is no job */
     (void)snprintf(line, sizeof line, "sluice: there is no job d9 in %s\n", set);
-    expect(sluice(server.url, NULL, set, "requeue", "d9"), 1, "", line);
+    sluice_expect(sluice(server.url, NULL, set, "requeue", "d9"), 1, "", line);
     (void)snprintf(line, sizeof line,
                    "[{\"jid\":\"d9\",\"error\":\"there is no job d9 in %s\"},{\"jid\":\"d3\","
                    "\"deleted\":true}]\n",
                    set);
-    expect_part(sluice(server.url, NULL, set, "rm", "d9", "d3", "--json"), 1, line, "");
+    sluice_expect_part(sluice(server.url, NULL, set, "rm", "d9", "d3", "--json"), 1, line, "");
 }
 END_TEST
 
@@ -105,20 +87,21 @@ START_TEST(many_are_requeued_or_deleted)
     char line[200];
     fill(set, 3000);
     (void)snprintf(line, sizeof line, "750 jobs of %s requeued\n", set);
-    expect(sluice(server.url, NULL, set, "requeue", "--queue", "mail"), 0, line, "");
+    sluice_expect(sluice(server.url, NULL, set, "requeue", "--queue", "mail"), 0, line, "");
     ck_assert_int_eq(size_of("queue:mail"), 750);
     (void)snprintf(line, sizeof line, "{\"set\":\"%s\",\"requeued\":7,\"skipped\":0}\n", set);
-    expect(sluice(server.url, NULL, set, "requeue", "--class", "B", "--limit", "7", "--json"), 0,
-           line, "");
+    sluice_expect(
+        sluice(server.url, NULL, set, "requeue", "--class", "B", "--limit", "7", "--json"), 0, line,
+        "");
     ck_assert_int_eq(size_of("queue:default"), 7);
     (void)snprintf(line, sizeof line,
                    "sluice %s: this would delete 1,495 jobs of %s; give --yes, since nobody can be "
                    "asked here\n",
                    set, set);
-    expect(sluice(server.url, NULL, set, "rm", "--older", "750m30s"), 2, "", NULL);
+    sluice_expect(sluice(server.url, NULL, set, "rm", "--older", "750m30s"), 2, "", NULL);
     ck_assert_int_eq(size_of(set), 3001 - 757);
-    expect_part(sluice(server.url, NULL, set, "rm", "--error-class", "E", "--yes"), 0, " deleted\n",
-                "");
+    sluice_expect_part(sluice(server.url, NULL, set, "rm", "--error-class", "E", "--yes"), 0,
+                       " deleted\n", "");
     ck_assert_int_eq(
         must_int(redis, "EVAL %s 1 %s",
                  "local n = 0 for _, j in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) "
@@ -126,10 +109,10 @@ START_TEST(many_are_requeued_or_deleted)
                  "return n",
                  set),
         0);
-    expect_part(sluice(server.url, NULL, set, "requeue", "--all"), 0,
-                "1 skipped, being no jobs or of a queue that is no list\n", "");
+    sluice_expect_part(sluice(server.url, NULL, set, "requeue", "--all"), 0,
+                       "1 skipped, being no jobs or of a queue that is no list\n", "");
     ck_assert_int_eq(size_of(set), 1);
-    expect_part(sluice(server.url, NULL, set, "rm", "--all", "--yes"), 0, "1 job of ", "");
+    sluice_expect_part(sluice(server.url, NULL, set, "rm", "--all", "--yes"), 0, "1 job of ", "");
     ck_assert_int_eq(size_of(set), 0);
 }
 END_TEST
@@ -155,29 +138,31 @@ END_TEST
 
 START_TEST(bad_usage_says_what_is_allowed)
 {
-    expect(sluice(NULL, NULL, "dead"), 2, "",
-           "sluice dead: \"\" is not allowed; allowed: ls, requeue, rm; as in: sluice dead ls\n");
-    expect(
+    sluice_expect(
+        sluice(NULL, NULL, "dead"), 2, "",
+        "sluice dead: \"\" is not allowed; allowed: ls, requeue, rm; as in: sluice dead ls\n");
+    sluice_expect(
         sluice(NULL, NULL, "retry", "eat"), 2, "",
         "sluice retry: \"eat\" is not allowed; allowed: ls, requeue, rm; as in: sluice retry ls\n");
-    expect(
+    sluice_expect(
         sluice(NULL, NULL, "dead", "rm"), 2, "",
         "sluice dead: which jobs? allowed: jids, or filters, or --all; see sluice dead --help\n");
-    expect(
+    sluice_expect(
         sluice(NULL, NULL, "dead", "rm", "x", "--class", "A"), 2, "",
         "sluice dead: which jobs? allowed: jids, or filters, or --all; see sluice dead --help\n");
-    expect(
+    sluice_expect(
         sluice(NULL, NULL, "dead", "requeue", "--all", "--queue", "q"), 2, "",
         "sluice dead: which jobs? allowed: jids, or filters, or --all; see sluice dead --help\n");
-    expect(sluice(NULL, NULL, "dead", "ls", "x"), 2, "",
-           "sluice dead: ls takes no jid; sluice why JID tells of one job\n");
-    expect(sluice(NULL, NULL, "dead", "rm", "--limit", "x", "--all"), 2, "",
-           "sluice dead: --limit \"x\" is not allowed; allowed: 0 to 1000000000\n");
-    expect_part(sluice(NULL, NULL, "dead", "ls", "--older", "soon"), 2, "",
-                "sluice dead: --older: ");
+    sluice_expect(sluice(NULL, NULL, "dead", "ls", "x"), 2, "",
+                  "sluice dead: ls takes no jid; sluice why JID tells of one job\n");
+    sluice_expect(sluice(NULL, NULL, "dead", "rm", "--limit", "x", "--all"), 2, "",
+                  "sluice dead: --limit \"x\" is not allowed; allowed: 0 to 1000000000\n");
+    sluice_expect_part(sluice(NULL, NULL, "dead", "ls", "--older", "soon"), 2, "",
+                       "sluice dead: --older: ");
     must_do(redis, "SET dead x");
-    expect_part(sluice(server.url, NULL, "dead", "ls"), 1, "", "WRONGTYPE");
-    expect_part(sluice(server.url, NULL, "dead", "requeue", "--all"), 1, "0 jobs", "WRONGTYPE");
+    sluice_expect_part(sluice(server.url, NULL, "dead", "ls"), 1, "", "WRONGTYPE");
+    sluice_expect_part(sluice(server.url, NULL, "dead", "requeue", "--all"), 1, "0 jobs",
+                       "WRONGTYPE");
 }
 END_TEST
 

@@ -2,6 +2,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "support/support.h"
 
 struct sluice sluice_run(const char *url, const char *input, const char *const *words)
 {
@@ -25,4 +28,21 @@ void sluice_free(struct sluice *r)
     free(r->out);
     free(r->err);
     *r = (struct sluice){0};
+}
+
+void sluice_expect(struct sluice r, int status, const char *out, const char *err)
+{
+    ck_assert_msg(r.status == status, "%d: %s%s", r.status, r.out, r.err);
+    if (out)
+        ck_assert_str_eq(r.out, out);
+    if (err)
+        ck_assert_str_eq(r.err, err);
+    sluice_free(&r);
+}
+
+void sluice_expect_part(struct sluice r, int status, const char *out, const char *err)
+{
+    ck_assert_msg(r.status == status && strstr(r.out, out) && strstr(r.err, err), "%d: %s%s",
+                  r.status, r.out, r.err);
+    sluice_free(&r);
 }

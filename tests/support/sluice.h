@@ -24,4 +24,8 @@ struct sluice sluice_run(const char *url, const char *input, const char *const *
 
 void sluice_free(struct sluice *r);
 
+/* It ended so, and printed this (NULL: whatever), or this among other things. Frees r. */
+void sluice_expect(struct sluice r, int status, const char *out, const char *err);
+void sluice_expect_part(struct sluice r, int status, const char *out, const char *err);
+
 #endif
