@@ -104,9 +104,7 @@ START_TEST(workers_are_steered)
     must_say(get("/v1/workers"), 200, runner.identity);
 
     (void)snprintf(path, sizeof path, "/v1/workers/%s/quiet", runner.identity);
-    wait_until(HANG_MS,
-               must_int(redis, "EVAL %s 0",
-                        "return redis.call('PUBSUB', 'NUMSUB', 'sluice:control')[2]") == 1);
+    wait_until(HANG_MS, workers_listen(1));
     must_say(ask_post(path), 202, "\"order\":\"quiet\"}\n");
     wait_until(HANG_MS, worker_is("quiet"));
     (void)snprintf(path, sizeof path, "/v1/workers/%s/resume", runner.identity);

@@ -72,6 +72,7 @@ START_TEST(an_order_to_cancel_stands)
     start_api(NULL);
     worker_process_start(&runner, &server,
                          &(struct worker_options){.settings = "handlers:\n" TEST_HANDLER});
+    wait_until(HANG_MS, workers_listen(1));
     add(SCHEDULE, 4e9, "{\"class\":\"test\",\"args\":[{}],\"jid\":\"c\",\"track\":true}");
     must_do(redis, "ZADD sluice:cancelled %d c", (int)(clock_wall_us() / 1000000));
     must_do(redis, "PUBLISH sluice:control %s",

@@ -16,16 +16,10 @@ static void tear_down_second(void)
     tear_down();
 }
 
-static bool listens(int workers)
-{
-    return must_int(redis, "EVAL %s 0",
-                    "return redis.call('PUBSUB', 'NUMSUB', 'sluice:control')[2]") == workers;
-}
-
 static void start(void)
 {
     start_worker(settings);
-    wait_until(HANG_MS, listens(1));
+    wait_until(HANG_MS, workers_listen(1));
 }
 
 static void expect_done(const char *word, const char *done)
@@ -138,7 +132,7 @@ START_TEST(quiet_resume_and_stop)
     char start_of_it[20];
     (void)snprintf(start_of_it, sizeof start_of_it, "%.4s", worker.identity);
     worker_process_start(&second, &server, &(struct worker_options){.settings = settings});
-    wait_until(HANG_MS, listens(2));
+    wait_until(HANG_MS, workers_listen(2));
     sluice_expect_part(sluice(server.url, NULL, "stop", start_of_it), 2, "",
                        "2 workers begin with \"");
     sluice_expect_part(sluice(server.url, NULL, "quiet", "--all", "--json"), 0,

@@ -100,6 +100,13 @@ static inline int times_in_file(const char *name, const char *text)
     return n;
 }
 
+/* So many workers hear orders. */
+static inline bool workers_listen(int workers)
+{
+    return must_int(redis, "EVAL %s 0",
+                    "return redis.call('PUBSUB', 'NUMSUB', 'sluice:control')[2]") == workers;
+}
+
 static inline void wait_processed(int64_t n)
 {
     wait_until(HANG_MS, must_int(redis, "GET stat:processed") >= n);

@@ -25,16 +25,10 @@ static void tear_down_store(void)
     tear_down();
 }
 
-static bool listens(int workers)
-{
-    return must_int(redis, "EVAL %s 0",
-                    "return redis.call('PUBSUB', 'NUMSUB', 'sluice:control')[2]") == workers;
-}
-
 static void start(void)
 {
     start_worker(settings);
-    wait_until(HANG_MS, listens(1));
+    wait_until(HANG_MS, workers_listen(1));
 }
 
 static void publish(const char *message)
@@ -229,12 +223,12 @@ START_TEST(a_lost_message_changes_nothing)
     uint64_t n = give(worker.identity, (struct order){.cmd = ORDER_RESUME});
     must_do(redis, "HSET sluice:wanted:%s state %s", worker.identity, "1 quiet"); /* an older one */
     wait_until(HANG_MS, must_int(redis, "CLIENT KILL TYPE pubsub") > 0);
-    wait_until(HANG_MS, listens(1));
+    wait_until(HANG_MS, workers_listen(1));
     ck_assert(tells("\"quiet\":false"));
     must_do(redis, "HSET sluice:wanted:%s state %s", worker.identity, "9999999999999999 quiet");
     must_do(redis, "HSET sluice:wanted threads %s rubbish x", "9999999999999999 7");
     wait_until(HANG_MS, must_int(redis, "CLIENT KILL TYPE pubsub") > 0);
-    wait_until(HANG_MS, listens(1));
+    wait_until(HANG_MS, workers_listen(1));
     wait_until(HANG_MS, tells("\"quiet\":true"));
     wait_until(HANG_MS, tells("\"threads\":7"));
     wait_said("in part none that it knows");
