@@ -404,6 +404,8 @@ void redis_conn_free(struct redis_conn *c)
     if (!c)
         return;
     reply_free(c->next);
+    if (c->redis)
+        dial_let_go(c->redis->fd);
     redisFree(c->redis);
     free(c->argv);
     free(c->argvlen);

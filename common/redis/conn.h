@@ -19,9 +19,11 @@
  * connection is broken, as the string is still on its way. The command has taken effect.
  *
  * Set on each socket: FD_CLOEXEC (hiredis does not), TCP keepalive, TCP_NODELAY,
- * TCP_USER_TIMEOUT, send and receive timeouts. After connecting: TLS (when asked, with the
- * host name verified), AUTH, SELECT, CLIENT SETNAME, PING, and ROLE for those who want a master.
- * With sentinels, each connection first asks them where the master is (redis/sentinel.h).
+ * TCP_USER_TIMEOUT (above the receive timeout: who reads gives up first, so that the server is told
+ * of the end as soon as it can be reached again), send and receive timeouts. After connecting: TLS
+ * (when asked, with the host name verified), AUTH, SELECT, CLIENT SETNAME, PING, and ROLE for those
+ * who want a master. With sentinels, each connection first asks them where the master is
+ * (redis/sentinel.h).
  *
  * connect_timeout_ms bounds all of that together (except the resolver's time for a host name).
  * After that the timeouts bound each silence, however many there are in one exchange; who must be

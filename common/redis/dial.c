@@ -44,9 +44,19 @@ static int set_tcp_options(int fd, const struct redis_options *o)
         rc = set_flag(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
     if (rc == 0)
         rc = set_flag(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
-    if (rc == 0) /* sent and not acknowledged for this long: the peer is gone */
-        rc = set_flag(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, o->socket_timeout_ms);
+    /* Sent and not acknowledged for this long: the peer is gone. Not before whoever awaits the
+     * reply has lost patience and closes: the kernel gives up without a word to the server. */
+    int gone_ms = 1000 * (KEEPALIVE_IDLE_S + KEEPALIVE_PROBES * KEEPALIVE_INTERVAL_S);
+    if (gone_ms < 2 * o->socket_timeout_ms)
+        gone_ms = 2 * o->socket_timeout_ms;
+    if (rc == 0)
+        rc = set_flag(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, gone_ms);
     return rc;
+}
+
+void dial_let_go(int fd)
+{
+    (void)!set_flag(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 0); /* no TCP, no such thing */
 }
 
 /* connect() within ms. SO_SNDTIMEO bounds it for TCP and unix sockets alike; a non-blocking

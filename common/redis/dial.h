@@ -17,6 +17,11 @@
 int dial(const struct redis_options *options, int64_t deadline_ns,
          struct err *err) warn_unused_result;
 
+/* Before the descriptor is closed: the end of the connection is sent until the server has it, and
+ * not given up after the timeout of what is sent otherwise. Else a server which could not be
+ * reached at that moment keeps its side until its own keepalive, five minutes later. */
+void dial_let_go(int fd);
+
 /* How long one receive or send may wait; ms > 0. */
 int dial_set_timeouts(int fd, int receive_ms, int send_ms) warn_unused_result;
 
