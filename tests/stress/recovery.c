@@ -1,7 +1,6 @@
 #include "recovery.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "soak.h"
@@ -46,23 +45,13 @@ void recovery_begin(struct soak *s, const char *identity)
     r->unmeasured += identity[0] != '\0';
 }
 
-static void keep_time(struct recovery_times *t, int64_t ms)
-{
-    if (t->n == t->cap) {
-        t->cap = t->cap ? 2 * t->cap : 64;
-        t->ms = realloc(t->ms, t->cap * sizeof *t->ms);
-        ck_assert_ptr_nonnull(t->ms);
-    }
-    t->ms[t->n++] = ms;
-}
-
 static void close_case(struct recovery *r, struct recovery_case *c)
 {
     int64_t ms = (c->last_ns - c->killed_ns) / NS_PER_MS;
     if (c->begun > 0) {
-        keep_time(&r->all, ms);
+        times_add(&r->all, ms);
         if (!c->disturbed)
-            keep_time(&r->undisturbed, ms);
+            times_add(&r->undisturbed, ms);
     }
     c->identity[0] = '\0';
 }
@@ -111,30 +100,7 @@ void recovery_end(struct soak *s)
 
 void recovery_release(struct soak *s)
 {
-    free(s->recovery.all.ms);
-    free(s->recovery.undisturbed.ms);
+    times_release(&s->recovery.all);
+    times_release(&s->recovery.undisturbed);
     s->recovery = (struct recovery){0};
-}
-
-static int compare(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-static double share(const struct recovery_times *t, size_t percent)
-{
-    return (double)t->ms[(t->n * percent + 99) / 100 - 1] / 1000; /* the nearest rank */
-}
-
-const char *recovery_text(struct recovery_times *t, char *ret, size_t size)
-{
-    if (t->n > 0)
-        qsort(t->ms, t->n, sizeof *t->ms, compare);
-    if (t->n > 0)
-        (void)snprintf(ret, size, "p50 %.1f s, p99 %.1f s, max %.1f s", share(t, 50), share(t, 99),
-                       share(t, 100));
-    else
-        (void)snprintf(ret, size, "none measured");
-    return ret;
 }

@@ -17,6 +17,8 @@
 
 #include "support/oracle.h"
 
+#include "times.h"
+
 struct soak;
 
 enum { RECOVERY_CASES = 8, RECOVERY_JOBS = 256 };
@@ -34,14 +36,9 @@ struct recovery_case {
     } job[RECOVERY_JOBS];
 };
 
-struct recovery_times {
-    int64_t *ms;
-    size_t n, cap;
-};
-
 struct recovery {
     struct recovery_case cases[RECOVERY_CASES];
-    struct recovery_times all, undisturbed;
+    struct times all, undisturbed;
     size_t kills, jobs, unmeasured;
     int64_t next_ns;
 };
@@ -50,8 +47,5 @@ void recovery_begin(struct soak *s, const char *identity); /* it has just been k
 void recovery_step(struct soak *s);
 void recovery_end(struct soak *s); /* closes what is open, as all jobs have ended */
 void recovery_release(struct soak *s);
-
-/* "p50 7.1 s, p99 9.0 s, max 9.4 s", or "none". Sorts. */
-const char *recovery_text(struct recovery_times *t, char *ret, size_t size);
 
 #endif

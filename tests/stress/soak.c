@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 
+#include "options.h"
 #include "verdict.h"
 
 enum {
@@ -200,36 +201,24 @@ static void print_usage(FILE *to)
                       "  --help          show this text\n");
 }
 
-static bool read_number(const char *name, const char *text, double least, double most, double *ret)
-{
-    char *end;
-    double n = strtod(text, &end);
-    if (end == text || *end || !(n >= least && n <= most)) {
-        (void)fprintf(stderr, "--%s: \"%s\" is no number from %g to %g\n", name, text, least, most);
-        return false;
-    }
-    *ret = n;
-    return true;
-}
-
 static bool read_option(int which, const char *text)
 {
     double n;
     switch (which) {
     case 'm':
-        return read_number("minutes", text, 0.05, 100000, &options.minutes);
+        return option_number("minutes", text, 0.05, 100000, &options.minutes);
     case 's':
-        if (!read_number("seed", text, 0, 1e9, &n))
+        if (!option_number("seed", text, 0, 1e9, &n))
             return false;
         options.seed = (uint64_t)n;
         return true;
     case 'w':
-        if (!read_number("workers", text, CREW_MIN, CREW_MAX, &n))
+        if (!option_number("workers", text, CREW_MIN, CREW_MAX, &n))
             return false;
         options.workers = (int)n;
         return true;
     case 'r':
-        if (!read_number("rate", text, 1, 5000, &n))
+        if (!option_number("rate", text, 1, 5000, &n))
             return false;
         options.rate = (int)n;
         return true;

@@ -123,8 +123,8 @@ static void print_line(struct soak *s, const struct oracle_figures *f)
         "jobs, begun again: %s (%zu undisturbed: %s)",
         (unsigned long long)s->options.seed, s->options.minutes, s->oracle.njobs, f->acked,
         f->executions, f->lost, f->unexpected, f->duplicates, s->allowed, f->misplaced, r->kills,
-        r->jobs, recovery_text(&s->recovery.all, all, sizeof all), r->undisturbed.n,
-        recovery_text(&s->recovery.undisturbed, undisturbed, sizeof undisturbed));
+        r->jobs, times_text(&s->recovery.all, all, sizeof all), r->undisturbed.n,
+        times_text(&s->recovery.undisturbed, undisturbed, sizeof undisturbed));
     for (int i = 0; i < CREW_LASTING; i++) {
         const struct vital *v = &s->vitals.member[i];
         (void)printf("; worker %d: RSS %lld to %lld KB, descriptors %d to %d", i,

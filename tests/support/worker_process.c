@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,6 +131,8 @@ static bool become_other_user(uid_t uid)
 static _Noreturn void become_worker(const struct worker_process *w, char **argv, char **env,
                                     int log_fd, pid_t parent, const struct worker_options *o)
 {
+    if (o->netns > 0 && setns(o->netns, CLONE_NEWNET) != 0)
+        _exit(127);
     if (w->uid != 0 && !become_other_user(w->uid))
         _exit(127);
     struct rlimit limit;

@@ -42,6 +42,7 @@ struct worker_options {
      * file all the same, and so may what it starts. */
     bool own_user;
     int processes; /* RLIMIT_NPROC from its start on; 0: as ours */
+    int netns;     /* descriptor of the network namespace that it is in; 0: ours */
 };
 
 struct worker_process {
