@@ -109,11 +109,6 @@ size_t sse_pull(struct sse *s, struct buf *out)
     return (size_t)n;
 }
 
-int64_t sse_events(const struct sse *s)
-{
-    return s->blocks > 0 ? s->blocks - 1 : 0;
-}
-
 void sse_close(struct sse *s)
 {
     (void)close(s->fd); /* nothing is wanted any more */

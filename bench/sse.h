@@ -26,8 +26,6 @@ void sse_open(struct sse *s, int port, const char *jid);
 /* Reads what there is without waiting; appends its text to out unless that is NULL. Returns the
  * bytes. */
 size_t sse_pull(struct sse *s, struct buf *out);
-/* Events so far. */
-int64_t sse_events(const struct sse *s);
 void sse_close(struct sse *s);
 
 #endif

@@ -33,12 +33,6 @@ int store_cancel(const struct store *s, struct redis_conn *c, const char *jid, s
     return rc;
 }
 
-int store_cancel_clear(const struct store *s, struct redis_conn *c, const char *jid,
-                       struct err *err)
-{
-    return redis_callf(c, NULL, err, "ZREM %s %s", s->key[KEY_CANCELLED], jid);
-}
-
 int store_cancelled(const struct store *s, struct redis_conn *c, struct reply **ret,
                     struct err *err)
 {

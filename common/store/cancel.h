@@ -26,9 +26,6 @@ enum {
 /* Sets the flag and sends the message. May be repeated. */
 int store_cancel(const struct store *s, struct redis_conn *c, const char *jid,
                  struct err *err) warn_unused_result;
-/* Takes the flag away, for a job that is to run again after all. */
-int store_cancel_clear(const struct store *s, struct redis_conn *c, const char *jid,
-                       struct err *err) warn_unused_result;
 
 /* All of it for one job: whether its record says that it runs, the flag, then what waits. */
 struct cancellation {

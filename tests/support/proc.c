@@ -39,11 +39,6 @@ int64_t proc_peak_kb(pid_t pid)
     return status_kb(pid, "\nVmHWM:");
 }
 
-int64_t proc_mapped_kb(pid_t pid)
-{
-    return status_kb(pid, "\nVmSize:");
-}
-
 /* ---- descriptors ---- */
 
 static int count_descriptors(pid_t pid, bool sockets)

@@ -13,8 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-int64_t proc_peak_kb(pid_t pid);   /* the most memory that has been resident at once */
-int64_t proc_mapped_kb(pid_t pid); /* address space, as RLIMIT_AS counts it */
+int64_t proc_peak_kb(pid_t pid); /* the most memory that has been resident at once */
 /* What is resident now: process_rss_kb() of base/process.h. */
 
 int proc_descriptors(pid_t pid);

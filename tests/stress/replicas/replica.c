@@ -8,11 +8,6 @@
 
 enum { LEASE_S = 3, LOOK_MS = 50, STOP_WITHIN_MS = SLOW * 60000, HANG_MS = SLOW * 60000 };
 
-struct replica *replica_large(struct fleet *f)
-{
-    return &f->replicas.one[f->replicas.n];
-}
-
 static const char *identity_of(struct replica *r)
 {
     if (!r->process.identity[0])

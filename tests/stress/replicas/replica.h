@@ -55,7 +55,6 @@ void replicas_open(struct fleet *f);  /* starts all, and waits until they are at
 void replicas_step(struct fleet *f);  /* ends, starts, cables that are due; the times */
 void replicas_close(struct fleet *f); /* kills what is left */
 
-struct replica *replica_large(struct fleet *f);
 /* Up, and not cut off. */
 int replicas_reached(const struct fleet *f);
 /* Nobody of the dead is in the books any more, and everybody is up, not cut off and has a lease. */
