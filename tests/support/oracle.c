@@ -314,7 +314,8 @@ bool oracle_drain(struct oracle *o, int64_t ms)
 struct oracle_figures oracle_figures(struct oracle *o)
 {
     oracle_read(o);
-    ck_assert(look_at_kept(o));
+    /* The first look may only find that the server has been another one since. */
+    ck_assert(look_at_kept(o) || look_at_kept(o));
     struct oracle_figures f = {
         .acked = o->acked,
         .executions = o->started,
