@@ -47,18 +47,27 @@ static int find_program(char *ret, size_t size, struct err *err)
                    "neither redis-server nor valkey-server is in PATH (install redis-server)");
 }
 
+/* Below those that the kernel gives to outgoing connections (32768 and up), so that none of them
+ * takes it before its server does, or while its server restarts; and each process begins at one of
+ * its own, so that tests which start at the same time do not meet. */
+enum { PORT_FIRST = 10000, PORT_END = 32768, PORTS_EACH = 8, PORT_TRIES = 100 };
+
 int redis_server_free_port(void)
 {
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
-    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof addr;
-    int rc = bind(fd, (struct sockaddr *)&addr, len);
-    if (rc == 0)
-        rc = getsockname(fd, (struct sockaddr *)&addr, &len);
-    rc = rc == 0 ? ntohs(addr.sin_port) : -errno;
-    (void)close(fd); /* nothing was sent */
+    static unsigned taken;
+    int rc = -EADDRINUSE;
+    for (int i = 0; rc == -EADDRINUSE && i < PORT_TRIES; i++) {
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd < 0)
+            return -errno;
+        unsigned nth = (unsigned)getpid() * PORTS_EACH + taken++;
+        int port = PORT_FIRST + (int)(nth % (PORT_END - PORT_FIRST));
+        struct sockaddr_in at = {.sin_family = AF_INET,
+                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                 .sin_port = htons((uint16_t)port)};
+        rc = bind(fd, (struct sockaddr *)&at, sizeof at) == 0 ? port : -errno;
+        (void)close(fd); /* nothing was sent */
+    }
     return rc;
 }
 
