@@ -35,35 +35,26 @@ static void take_figures(const struct snapshot *s, double *value)
     value[HISTORY_LATENCY_S] = latency_s;
 }
 
-/* A process that was killed goes on reporting what it did last, for a minute. */
-static bool lives(const struct worker_info *w)
-{
-    return w->info[0] != '\0' && (w->lease || !w->sluice);
-}
-
 static void take_workers(const struct snapshot *s, double *value)
 {
-    struct histogram duration = {0};
-    for (int column = HISTORY_PERMITS_IN_USE; column < HISTORY_COLUMNS; column++)
-        value[column] = 0;
+    struct gauges sum = {.known = false};
     value[HISTORY_BUSY] = value[HISTORY_THREADS] = 0;
     for (size_t i = 0; i < s->nworkers; i++) {
         const struct worker_info *w = &s->workers[i];
-        const struct gauges *g = &w->gauges;
-        if (!lives(w))
+        if (!worker_info_lives(w))
             continue;
         value[HISTORY_BUSY] += (double)w->busy;
         value[HISTORY_THREADS] += (double)w->concurrency;
-        value[HISTORY_PERMITS_IN_USE] += (double)g->permits.peak;
-        value[HISTORY_PERMITS_LIMIT] += (double)g->permits.limit;
-        value[HISTORY_PERMITS_WAITING] += (double)g->permits.waiting;
-        value[HISTORY_CONNECTIONS_OPEN] += (double)g->connections.peak;
-        value[HISTORY_CONNECTIONS_LIMIT] += (double)g->connections.limit;
-        histogram_add(&duration, &g->duration);
+        gauges_sum(&sum, &w->gauges);
     }
-    if (histogram_total(&duration) > 0) {
-        value[HISTORY_DURATION_P50_S] = (double)histogram_quantile_us(&duration, 0.5) / 1e6;
-        value[HISTORY_DURATION_P99_S] = (double)histogram_quantile_us(&duration, 0.99) / 1e6;
+    value[HISTORY_PERMITS_IN_USE] = (double)sum.permits.peak;
+    value[HISTORY_PERMITS_LIMIT] = (double)sum.permits.limit;
+    value[HISTORY_PERMITS_WAITING] = (double)sum.permits.waiting;
+    value[HISTORY_CONNECTIONS_OPEN] = (double)sum.connections.peak;
+    value[HISTORY_CONNECTIONS_LIMIT] = (double)sum.connections.limit;
+    if (histogram_total(&sum.duration) > 0) {
+        value[HISTORY_DURATION_P50_S] = (double)histogram_quantile_us(&sum.duration, 0.5) / 1e6;
+        value[HISTORY_DURATION_P99_S] = (double)histogram_quantile_us(&sum.duration, 0.99) / 1e6;
     }
 }
 

@@ -28,15 +28,8 @@ struct top_look {
     struct worker_info *workers;
     struct top_job *jobs; /* the longest-running first */
     size_t nqueues, nworkers, njobs;
-    int64_t running; /* of which njobs are here */
-    /* Sums over the workers that tell them. */
-    struct {
-        int64_t limit, in_use, peak, waiting;
-    } permits;
-    struct {
-        int64_t limit, open;
-    } connections;
-    double p50_s, p99_s; /* of the jobs that ended lately; 0: none did */
+    int64_t running;   /* of which njobs are here */
+    struct gauges sum; /* of the workers that live */
 };
 
 /* Some round trips. On failure *ret is as it was. */

@@ -72,27 +72,6 @@ static int take_jobs(const struct running *r, struct top_look *l)
     return 0;
 }
 
-/* ---- the gate of all workers together ---- */
-
-static void add_up(struct top_look *l)
-{
-    struct histogram duration = {0};
-    for (size_t i = 0; i < l->nworkers; i++) {
-        const struct gauges *g = &l->workers[i].gauges;
-        if (!g->known)
-            continue;
-        l->permits.limit += g->permits.limit;
-        l->permits.in_use += g->permits.in_use;
-        l->permits.peak += g->permits.peak;
-        l->permits.waiting += g->permits.waiting;
-        l->connections.limit += g->connections.limit;
-        l->connections.open += g->connections.open;
-        histogram_add(&duration, &g->duration);
-    }
-    l->p50_s = (double)histogram_quantile_us(&duration, 0.50) / 1e6;
-    l->p99_s = (double)histogram_quantile_us(&duration, 0.99) / 1e6;
-}
-
 int top_look(struct session *s, struct top_look *ret, struct err *err)
 {
     struct top_look l = {0};
@@ -111,7 +90,9 @@ int top_look(struct session *s, struct top_look *ret, struct err *err)
         top_look_release(&l);
         return rc;
     }
-    add_up(&l);
+    for (size_t i = 0; i < l.nworkers; i++)
+        if (worker_info_lives(&l.workers[i]))
+            gauges_sum(&l.sum, &l.workers[i].gauges);
     *ret = l;
     return 0;
 }

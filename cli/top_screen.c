@@ -89,9 +89,11 @@ static void draw_figures(const struct top_screen *s, const struct top_view *v)
     put(s, v->failed_s[TOP_HISTORY - 1] > 0 ? TONE_WARN : TONE_BOLD, "%.0f   ",
         v->failed_s[TOP_HISTORY - 1]);
     put(s, TONE_DIM, "run ");
-    if (v->look.p99_s > 0)
-        put(s, TONE_BOLD, "p50 %s p99 %s", duration_text(v->look.p50_s, p50),
-            duration_text(v->look.p99_s, p99));
+    const struct histogram *ran = &v->look.sum.duration;
+    if (histogram_total(ran) > 0)
+        put(s, TONE_BOLD, "p50 %s p99 %s",
+            duration_text((double)histogram_quantile_us(ran, 0.50) / 1e6, p50),
+            duration_text((double)histogram_quantile_us(ran, 0.99) / 1e6, p99));
     else
         put(s, TONE_DIM, "-");
 }
@@ -112,15 +114,15 @@ static void bar(const struct top_screen *s, const char *name, int64_t n, int64_t
 
 static void draw_gate(const struct top_screen *s, const struct top_view *v)
 {
-    const struct top_look *l = &v->look;
+    const struct gauges *sum = &v->look.sum;
     (void)move(4, 0);
-    bar(s, "permits", l->permits.in_use, l->permits.limit);
+    bar(s, "permits", sum->permits.in_use, sum->permits.limit);
     put(s, TONE_DIM, "   peak ");
-    put(s, TONE_BOLD, "%" PRId64, l->permits.peak);
+    put(s, TONE_BOLD, "%" PRId64, sum->permits.peak);
     put(s, TONE_DIM, "   waiting ");
-    put(s, l->permits.waiting > 0 ? TONE_WARN : TONE_BOLD, "%" PRId64, l->permits.waiting);
+    put(s, sum->permits.waiting > 0 ? TONE_WARN : TONE_BOLD, "%" PRId64, sum->permits.waiting);
     (void)move(5, 0);
-    bar(s, "connections", l->connections.open, l->connections.limit);
+    bar(s, "connections", sum->connections.open, sum->connections.limit);
 }
 
 /* Jobs a second, a column for each look. */

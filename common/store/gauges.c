@@ -151,3 +151,22 @@ void gauges_read(const struct reply *answer, size_t first, struct gauges *ret)
         *ret = g;
     }
 }
+
+void gauges_sum(struct gauges *sum, const struct gauges *g)
+{
+    if (!g->known)
+        return;
+    sum->known = true;
+    sum->permits.limit += g->permits.limit;
+    sum->permits.in_use += g->permits.in_use;
+    sum->permits.waiting += g->permits.waiting;
+    sum->permits.peak += g->permits.peak;
+    sum->connections.limit += g->connections.limit;
+    sum->connections.open += g->connections.open;
+    sum->connections.in_use += g->connections.in_use;
+    sum->connections.peak += g->connections.peak;
+    sum->processed += g->processed;
+    sum->failed += g->failed;
+    histogram_add(&sum->duration, &g->duration);
+    histogram_add(&sum->latency, &g->latency);
+}

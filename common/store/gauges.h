@@ -49,4 +49,8 @@ void gauges_add(struct command *cmd, const struct gauges *g);
 /* From the answer to an HMGET that asked for gauge_fields as its fields `first` and following. */
 void gauges_read(const struct reply *answer, size_t first, struct gauges *ret);
 
+/* Adds those of one to a sum that began zeroed; what is not known counts nothing. The sum of peaks
+ * is what all together had at most, as they need not have had them at the same moment. */
+void gauges_sum(struct gauges *sum, const struct gauges *g);
+
 #endif

@@ -54,6 +54,8 @@ int store_workers(const struct store *s, struct redis_conn *c, struct worker_inf
                   size_t *ret_n, struct err *err) warn_unused_result;
 /* Whether it takes jobs of the queue, as far as it has reported: one that has not yet may. */
 bool worker_info_serves(const struct worker_info *w, const char *queue);
+/* A process that was killed goes on reporting what it did last, for a minute: that is none. */
+bool worker_info_lives(const struct worker_info *w);
 void worker_infos_free(struct worker_info *w, size_t n);
 
 #endif

@@ -141,6 +141,11 @@ bool worker_info_serves(const struct worker_info *w, const char *queue)
            json_scan(slice_of(w->info), &type, look_at_queues, &look, NULL) != 0 || look.found;
 }
 
+bool worker_info_lives(const struct worker_info *w)
+{
+    return w->info[0] != '\0' && (w->lease || !w->sluice);
+}
+
 void worker_infos_free(struct worker_info *w, size_t n)
 {
     for (size_t i = 0; w && i < n; i++) {

@@ -36,7 +36,7 @@ struct bulk_order {
 struct bulk_result {
     int64_t done;
     int64_t skipped; /* none is missing; one may count twice, as a set shrinks under ZSCAN */
-    int64_t left;                 /* entries that were not looked at yet; 0 at the end */
+    int64_t left;    /* entries that were not looked at yet; 0 at the end */
     char next[BULK_CURSOR_BYTES]; /* "" at the end */
 };
 
