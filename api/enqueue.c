@@ -13,6 +13,7 @@
 #include "api/routes.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "job/envelope.h"
 
 struct order {
     struct call call;
@@ -69,6 +70,25 @@ static void put_answer(struct buf *out, const struct job_batch *b, bool single)
     buf_puts(out, single ? "}\n" : "]}\n");
 }
 
+/* That of the request, for those of its jobs that bring none of their own. A wrong one counts as
+ * absent, as W3C Trace Context wants it (https://www.w3.org/TR/trace-context/, 3.2 and 4.3). */
+static const char *read_traceparent(const struct order *o)
+{
+    static const char shape[] = "xx-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx";
+    enum { TRACE = 3, TRACE_DIGITS = 32, PARENT = 36, PARENT_DIGITS = 16 };
+    const char *text = http_header(o->call.x, "traceparent");
+    size_t n = sizeof shape - 1;
+    if (!text || strnlen(text, n) < n || strncmp(text, "ff", 2) == 0 ||
+        (text[n] != '\0' && (text[n] != '-' || strncmp(text, "00", 2) == 0)))
+        return NULL;
+    for (size_t i = 0; i < n; i++)
+        if (shape[i] == 'x' ? !strchr("0123456789abcdef", text[i]) : text[i] != '-')
+            return NULL;
+    bool zero =
+        strspn(text + TRACE, "0") == TRACE_DIGITS || strspn(text + PARENT, "0") == PARENT_DIGITS;
+    return zero || strlen(text) > JOB_TRACEPARENT_MAX ? NULL : text;
+}
+
 /* The time of its jobs. What goes into the spool does not ask for it. */
 static bool read_time(struct order *o)
 {
@@ -94,6 +114,7 @@ static bool prepare(struct order *o)
 {
     struct call *c = &o->call;
     const char *type = http_header(c->x, "Content-Type");
+    o->batch.traceparent = read_traceparent(o);
     bool lines = strncasecmp(type, CALL_NDJSON, sizeof CALL_NDJSON - 1) == 0, single;
     if (!read_key(o, lines) || !read_time(o) ||
         !jobs_body_read(c->x->req.body, lines, &o->batch, &single, c->res))

@@ -49,14 +49,15 @@ enum job_retry_kind {
 };
 
 struct envelope {
-    struct slice payload; /* borrowed: the whole text */
-    struct slice args;    /* borrowed: the raw JSON array */
-    char *strings;        /* the block that holds the next five */
-    char *klass;          /* decoded, NUL-terminated, not empty */
-    char *jid;            /* decoded; a new one when the payload had none */
-    char *queue;          /* decoded; NULL when absent */
-    char *retry_queue;    /* decoded; NULL when absent */
-    char *traceparent;    /* decoded; NULL when absent */
+    struct slice payload;            /* borrowed: the whole text */
+    struct slice args;               /* borrowed: the raw JSON array */
+    char *strings;                   /* the block that holds the next five */
+    char *klass;                     /* decoded, NUL-terminated, not empty */
+    char *jid;                       /* decoded; a new one when the payload had none */
+    char *queue;                     /* decoded; NULL when absent */
+    char *retry_queue;               /* decoded; NULL when absent */
+    char *traceparent;               /* decoded; NULL when absent */
+    const char *request_traceparent; /* borrowed: for a payload without one; NULL at first */
     bool jid_is_new;
     bool track;
     bool keep_dead; /* Sidekiq's "dead": false means: drop when exhausted */
@@ -95,7 +96,8 @@ struct splice {
  * -ENOMEM, and -EBADMSG for a payload that was never parsed.
  *
  * Those with a queue name it in the member `queue`, which the pollers of Sidekiq and ours go by:
- * set when it is absent or says otherwise. The jid is set when the envelope had to make one. */
+ * set when it is absent or says otherwise. The jid is set when the envelope had to make one, and
+ * `traceparent` when there is one of the request that brought the job and none in the payload. */
 
 /* The payload with these members set or removed. It must have been parsed or scanned as an object
  * before. */

@@ -48,13 +48,15 @@ static void change_string(struct changes *c, const char *key, const char *value)
     json_put_string(change(c, key), slice_of(value), SIZE_MAX);
 }
 
-/* jid and queue: the payload must name both wherever it goes. */
+/* jid and queue: the payload must name both wherever it goes. The trace goes along. */
 static void change_names(struct changes *c, const struct envelope *e, const char *queue)
 {
     if (e->jid_is_new)
         change_string(c, "jid", e->jid);
     if (!e->queue || strcmp(e->queue, queue) != 0)
         change_string(c, "queue", queue);
+    if (!e->traceparent && e->request_traceparent)
+        change_string(c, "traceparent", e->request_traceparent);
 }
 
 int envelope_put_failure(const struct envelope *e, const char *queue, const char *error_class,

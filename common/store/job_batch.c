@@ -71,6 +71,7 @@ int job_batch_add(struct job_batch *b, struct slice job, const char **ret_field,
     int rc = envelope_check(job, &e, ret_field, err);
     if (rc != 0)
         return rc;
+    e.request_traceparent = b->traceparent;
     rc = complete(b, &e, err);
     envelope_release(&e);
     return rc;

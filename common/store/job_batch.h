@@ -37,9 +37,10 @@ struct batch_job {
 };
 
 struct job_batch {
-    double now;          /* Redis' time */
-    int64_t max_payload; /* bytes of a completed job; what workers would bury */
-    struct buf text;     /* payloads, one behind the other */
+    double now;              /* Redis' time */
+    int64_t max_payload;     /* bytes of a completed job; what workers would bury */
+    const char *traceparent; /* for jobs that bring none; borrowed; NULL: none */
+    struct buf text;         /* payloads, one behind the other */
     struct buf names;
     struct batch_job *job;
     size_t n, cap;

@@ -105,6 +105,47 @@ START_TEST(many_at_once)
 }
 END_TEST
 
+/* The trace of a request goes along with its jobs, but for those that bring their own. */
+START_TEST(the_trace_goes_along)
+{
+#define TRACE "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    static const struct {
+        const char *header, *field; /* field: what the job itself says */
+        const char *given;          /* NULL: none */
+    } cases[] = {
+        {"", "", NULL},
+        {"traceparent: " TRACE "\r\n", "", TRACE},
+        {"traceparent: " TRACE "\r\n", ",\"traceparent\":\"mine\"", "mine"},
+        {"traceparent: " TRACE "\r\n", ",\"at\":4e9", TRACE},
+        {"traceparent: 01" /* of a later version, which may say more */
+         "-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more\r\n",
+         "", "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more"},
+        {"traceparent: " TRACE "-more\r\n", "", NULL},
+        {"traceparent: ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n", "", NULL},
+        {"traceparent: 00-4BF92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n", "", NULL},
+        {"traceparent: 00-00000000000000000000000000000000-00f067aa0ba902b7-01\r\n", "", NULL},
+        {"traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01\r\n", "", NULL},
+        {"traceparent: 00-4bf92f35\r\n", "", NULL},
+    };
+    start_api(NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char headers[256], job[128], wanted[256];
+        (void)snprintf(headers, sizeof headers, TYPE_JSON "%s", cases[i].header);
+        (void)snprintf(job, sizeof job, JOB("[1]", "%s"), cases[i].field);
+        free(jid_of(post(headers, job)));
+        char *payload = must_text(redis, "EVAL %s 0",
+                                  "local waits = redis.call('ZPOPMIN', 'schedule') "
+                                  "return waits[1] or redis.call('RPOP', 'queue:default')");
+        (void)snprintf(wanted, sizeof wanted, "\"traceparent\":\"%s\"",
+                       cases[i].given ? cases[i].given : "");
+        ck_assert_msg((strstr(payload, cases[i].given ? wanted : "traceparent") != NULL) ==
+                          (cases[i].given != NULL),
+                      "case %zu: %s", i, payload);
+        free(payload);
+    }
+}
+END_TEST
+
 START_TEST(chunked_bodies)
 {
     static const char request[] =
@@ -413,6 +454,7 @@ Suite *test_suite(void)
     tcase_add_test(tc, a_job_lies_in_its_queue);
     tcase_add_test(tc, a_jid_of_its_own_is_kept);
     tcase_add_test(tc, many_at_once);
+    tcase_add_test(tc, the_trace_goes_along);
     tcase_add_test(tc, chunked_bodies);
     tcase_add_test(tc, ten_thousand);
     tc = new_case(suite, "refused");
