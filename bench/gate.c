@@ -12,12 +12,14 @@
  *
  * usage: bench-gate [operations per thread, default 20]
  */
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -52,6 +54,7 @@ struct run {
     int peak_clients;
     double per_second;
     double wait_p50_ms, wait_p99_ms;
+    double cpu_us, switches; /* of this process, per operation that was done */
 };
 
 struct worker {
@@ -113,19 +116,28 @@ static void work_ungated(struct worker *w)
     redis_conn_free(c);
 }
 
-/* Has the pages of the stack mapped before the clock runs. */
-static void touch_stack(void)
+/* A thread that has been at work before: its stack is mapped, and malloc has something at hand for
+ * it. */
+static void warm_up(void)
 {
+    enum { SMALL = 1024, AT_HAND = 4 };
     volatile char stack[STACK_BYTES / 4];
     for (size_t i = 0; i < sizeof stack; i += 1024)
         stack[i] = 0;
+    for (size_t size = 16; size <= SMALL; size += 16) {
+        void *block[AT_HAND];
+        for (int i = 0; i < AT_HAND; i++)
+            block[i] = malloc(size);
+        for (int i = 0; i < AT_HAND; i++)
+            free(block[i]);
+    }
 }
 
 static void *worker_main(void *arg)
 {
     struct worker *w = arg;
     struct run *run = w->run;
-    touch_stack();
+    warm_up();
     if (run->gated) {
         work_gated(w); /* main holds every permit until all are waiting */
     } else {
@@ -232,6 +244,24 @@ static int64_t start_at_once(struct run *run, struct worker *worker)
     return clock_now_ns();
 }
 
+/* What the process has used so far. */
+struct use {
+    double cpu_us;
+    long switches;
+};
+
+static struct use use_now(void)
+{
+    struct rusage u;
+    if (getrusage(RUSAGE_SELF, &u) != 0)
+        die("getrusage", strerror(errno));
+    return (struct use){
+        .cpu_us = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e6 +
+                  (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec),
+        .switches = u.ru_nvcsw + u.ru_nivcsw,
+    };
+}
+
 static void measure(struct run *run)
 {
     struct err err = {""};
@@ -253,11 +283,17 @@ static void measure(struct run *run)
     struct watch watch;
     watch_start(&watch, &run->redis);
     int64_t start_ns = run->gated ? open_gate(run, worker) : start_at_once(run, worker);
+    struct use before = use_now();
+    while (atomic_load(&run->left) > 0) /* the ends of the threads are not counted */
+        (void)usleep(1000);
+    struct use after = use_now();
     (void)pthread_barrier_wait(&run->end);
     int64_t elapsed_ns = run->done_ns - start_ns;
     run->peak_clients = watch_end(&watch);
-    run->per_second =
-        (double)(total - (size_t)atomic_load(&run->errors)) * 1e9 / (double)elapsed_ns;
+    double done = (double)(total - (size_t)atomic_load(&run->errors));
+    run->per_second = done * 1e9 / (double)elapsed_ns;
+    run->cpu_us = (after.cpu_us - before.cpu_us) / done;
+    run->switches = (double)(after.switches - before.switches) / done;
     for (int i = 0; i < run->threads; i++)
         (void)pthread_join(worker[i].thread, NULL);
     size_t waits = run->gated ? total : (size_t)run->threads;
@@ -277,9 +313,10 @@ static void measure(struct run *run)
 
 static void print(const struct run *run)
 {
-    (void)printf("%-10s %8d %8d %8d %8d %10.0f %10.2f %10.2f\n", run->name, run->threads,
-                 run->threads * run->per_thread, atomic_load(&run->errors), run->peak_clients,
-                 run->per_second, run->wait_p50_ms, run->wait_p99_ms);
+    (void)printf("%-10s %8d %8d %8d %8d %10.0f %10.2f %10.2f %8.1f %8.2f\n", run->name,
+                 run->threads, run->threads * run->per_thread, atomic_load(&run->errors),
+                 run->peak_clients, run->per_second, run->wait_p50_ms, run->wait_p99_ms,
+                 run->cpu_us, run->switches);
     (void)fflush(stdout);
 }
 
@@ -319,10 +356,11 @@ int main(int argc, char **argv)
     enum { COUNT = sizeof runs / sizeof runs[0], FIRST_FIXED = 2 };
 
     (void)printf("%d concurrent operations (%d runs of %d), RPUSH of %zu bytes, maxclients %d\n\n"
-                 "%-10s %8s %8s %8s %8s %10s %10s %10s\n%-10s %8s %8s %8s %8s %10s %10s %10s\n",
+                 "%-10s %8s %8s %8s %8s %10s %10s %10s %8s %8s\n"
+                 "%-10s %8s %8s %8s %8s %10s %10s %10s %8s %8s\n",
                  CONCURRENT, RUNS, OPS_PER_RUN, sizeof event - 1, MAX_CLIENTS, "", "", "", "",
-                 "peak", "", "wait p50", "wait p99", "run", "threads", "asked", "errors", "clients",
-                 "done/s", "ms", "ms");
+                 "peak", "", "wait p50", "wait p99", "CPU", "switches", "run", "threads", "asked",
+                 "errors", "clients", "done/s", "ms", "ms", "us/op", "per op");
     double best = 0;
     for (int i = 0; i < COUNT; i++) {
         runs[i].redis = redis;

@@ -3,14 +3,19 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
-
 void permit_init(struct permit *p, int limit)
 {
     assert(limit >= 1);
     if (sem_init(&p->sem, 0, (unsigned)limit) != 0)
         abort(); /* only fails for a limit beyond SEM_VALUE_MAX, which the settings exclude */
-    mutex_init(&p->resize_mutex);
+    mutex_init(&p->mutex);
+    cond_init(&p->turn);
+    cond_init(&p->look);
+    p->sleeping = 0;
+    p->kept = false;
+    atomic_init(&p->roused, 0);
+    atomic_init(&p->lookout, false);
+    atomic_init(&p->passed, 0);
     atomic_init(&p->limit, limit);
     atomic_init(&p->debt, 0);
     atomic_init(&p->in_use, 0);
@@ -25,7 +30,9 @@ void permit_init(struct permit *p, int limit)
 
 void permit_release_all(struct permit *p)
 {
-    mutex_release(&p->resize_mutex);
+    cond_release(&p->look);
+    cond_release(&p->turn);
+    mutex_release(&p->mutex);
     (void)sem_destroy(&p->sem);
 }
 
@@ -33,19 +40,6 @@ static void post(struct permit *p)
 {
     if (sem_post(&p->sem) != 0)
         abort(); /* overflow: a permit was given back twice */
-}
-
-static int wait_until(sem_t *sem, int64_t deadline_ns)
-{
-    struct timespec ts = clock_timespec(deadline_ns);
-    for (;;) {
-        int rc =
-            deadline_ns == CLOCK_NEVER ? sem_wait(sem) : sem_clockwait(sem, CLOCK_MONOTONIC, &ts);
-        if (rc == 0)
-            return 0;
-        if (errno != EINTR)
-            return -errno;
-    }
 }
 
 static void raise_to(atomic_int *peak, int now)
@@ -56,11 +50,9 @@ static void raise_to(atomic_int *peak, int now)
         ;
 }
 
-/* Whoever gets a permit sees what was done under it before. The semaphore sees to that; the order
- * of in_use says it once more, to ThreadSanitizer, which does not know sem_clockwait(). */
 static void note_taken(struct permit *p, int64_t waited_ns)
 {
-    int now = atomic_fetch_add_explicit(&p->in_use, 1, memory_order_acquire) + 1;
+    int now = atomic_fetch_add(&p->in_use, 1) + 1;
     raise_to(&p->peak, now);
     raise_to(&p->recent, now);
     histogram_add_ns(&p->wait, waited_ns);
@@ -76,40 +68,130 @@ static bool pay_debt(struct permit *p)
     return false;
 }
 
-/* What came off the semaphore is not yet a permit. After a stop it is the wake-up, which goes on
- * to the next waiter (-ECANCELED). While a lowered limit is being paid back it is retired
- * (-EAGAIN): a release that ran beside the resize may have posted without seeing the debt. */
-static int claim(struct permit *p)
-{
-    if (atomic_load(&p->stopping)) {
-        post(p);
-        return -ECANCELED;
-    }
-    return pay_debt(p) ? -EAGAIN : 0;
-}
-
-static int wait_and_claim(struct permit *p, int64_t deadline_ns)
-{
-    atomic_fetch_add(&p->waiting, 1);
-    int rc;
-    do {
-        rc = wait_until(&p->sem, deadline_ns);
-        if (rc == 0)
-            rc = claim(p);
-    } while (rc == -EAGAIN);
-    atomic_fetch_sub(&p->waiting, 1);
-    return rc;
-}
-
-int permit_acquire(struct permit *p, int64_t deadline_ns)
+/* While a lowered limit is being paid back, what comes off the semaphore is retired: a release that
+ * ran beside the resize may have posted without seeing the debt. */
+static int try_take(struct permit *p)
 {
     if (atomic_load(&p->stopping))
         return -ECANCELED;
-    int rc = sem_trywait(&p->sem) == 0 ? claim(p) : -EAGAIN;
+    while (sem_trywait(&p->sem) == 0)
+        if (!pay_debt(p))
+            return 0;
+    return -EAGAIN;
+}
+
+/* --- the line ------------------------------------------------------------------------------ */
+
+/* Either side first says what it has done and then looks at the other: whoever gives posts and
+ * looks for somebody in line; whoever stands in line says so, or that it looks no more, and tries.
+ * So one of them sees the other. */
+static void say_before_looking(void)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+/* Permits are free, beyond those for which somebody will look. */
+static bool is_left_lying(struct permit *p)
+{
+    int value;
+    return sem_getvalue(&p->sem, &value) == 0 &&
+           value > atomic_load(&p->roused) + atomic_load(&p->lookout);
+}
+
+static void rouse_locked(struct permit *p)
+{
+    while (p->sleeping > atomic_load(&p->roused) && is_left_lying(p)) {
+        atomic_fetch_add(&p->roused, 1);
+        cond_signal(&p->turn);
+    }
+}
+
+/* One whose time is over may be taken for one that was roused: then one more is roused. */
+static void sleep_locked(struct permit *p, int64_t deadline_ns)
+{
+    p->sleeping++;
+    (void)cond_wait_until(&p->turn, &p->mutex, deadline_ns); /* the caller looks again */
+    p->sleeping--;
+    if (atomic_load(&p->roused) > 0)
+        atomic_fetch_sub(&p->roused, 1);
+}
+
+static void look_out_locked(struct permit *p, int64_t deadline_ns)
+{
+    int64_t again_ns = clock_now_ns() + PERMIT_LOOK_NS;
+    atomic_store(&p->lookout, true);
+    (void)cond_wait_until(&p->look, &p->mutex, again_ns < deadline_ns ? again_ns : deadline_ns);
+    atomic_store(&p->lookout, false);
+}
+
+static int take_locked(struct permit *p, bool late)
+{
+    say_before_looking();
+    if (!late || !p->kept || atomic_load(&p->stopping))
+        return try_take(p);
+    p->kept = false;
+    return pay_debt(p) ? -EAGAIN : 0;
+}
+
+static int wait_in_line(struct permit *p, int64_t deadline_ns)
+{
+    int rc;
+    mutex_lock(&p->mutex);
+    atomic_fetch_add(&p->waiting, 1);
+    for (bool late = false;; late = true) { /* late: it was woken, and others were faster */
+        rc = take_locked(p, late);
+        if (rc != -EAGAIN)
+            break;
+        if (clock_now_ns() >= deadline_ns) {
+            rc = -ETIMEDOUT;
+            break;
+        }
+        if (late && !atomic_load(&p->lookout))
+            look_out_locked(p, deadline_ns);
+        else
+            sleep_locked(p, deadline_ns);
+    }
+    atomic_fetch_sub(&p->waiting, 1);
+    rouse_locked(p); /* what was left for this one to look for */
+    mutex_unlock(&p->mutex);
+    return rc;
+}
+
+/* A permit that was given back, for the line. False when it need not be: then it is anybody's. */
+static bool keep(struct permit *p)
+{
+    if (!atomic_load(&p->lookout) || (atomic_fetch_add(&p->passed, 1) + 1) % PERMIT_SHARE != 0)
+        return false;
+    mutex_lock(&p->mutex);
+    bool kept = atomic_load(&p->lookout) && !p->kept;
+    if (kept) {
+        p->kept = true;
+        cond_signal(&p->look);
+    }
+    mutex_unlock(&p->mutex);
+    return kept;
+}
+
+static void put_back(struct permit *p)
+{
+    post(p);
+    say_before_looking();
+    if (atomic_load(&p->waiting) == 0 || !is_left_lying(p))
+        return;
+    mutex_lock(&p->mutex);
+    rouse_locked(p);
+    mutex_unlock(&p->mutex);
+}
+
+/* --- in and out ---------------------------------------------------------------------------- */
+
+int permit_acquire(struct permit *p, int64_t deadline_ns)
+{
+    int rc = try_take(p);
     int64_t waited_ns = 0;
     if (rc == -EAGAIN) {
         int64_t start = clock_now_ns();
-        rc = wait_and_claim(p, deadline_ns);
+        rc = wait_in_line(p, deadline_ns);
         waited_ns = clock_now_ns() - start;
     }
     if (rc == 0)
@@ -119,17 +201,17 @@ int permit_acquire(struct permit *p, int64_t deadline_ns)
 
 void permit_give(struct permit *p)
 {
-    int before = atomic_fetch_sub_explicit(&p->in_use, 1, memory_order_release);
+    int before = atomic_fetch_sub(&p->in_use, 1);
     assert(before > 0);
     (void)before;
-    if (!pay_debt(p))
-        post(p);
+    if (!pay_debt(p) && !keep(p))
+        put_back(p);
 }
 
 void permit_resize(struct permit *p, int limit)
 {
     assert(limit >= 1);
-    mutex_lock(&p->resize_mutex);
+    mutex_lock(&p->mutex);
     int change = limit - atomic_load(&p->limit);
     atomic_store(&p->limit, limit);
     for (; change > 0; change--)
@@ -137,14 +219,12 @@ void permit_resize(struct permit *p, int limit)
             post(p);
     if (change < 0)
         atomic_fetch_add(&p->debt, -change); /* before looking for free ones: none slips past */
-    while (atomic_load(&p->debt) > 0 && sem_trywait(&p->sem) == 0) {
-        int rc = claim(p);
-        if (rc == 0)
+    while (atomic_load(&p->debt) > 0 && sem_trywait(&p->sem) == 0)
+        if (!pay_debt(p))
             post(p); /* releases were faster: the debt is paid */
-        if (rc != -EAGAIN)
-            break;
-    }
-    mutex_unlock(&p->resize_mutex);
+    say_before_looking();
+    rouse_locked(p);
+    mutex_unlock(&p->mutex);
 }
 
 int permit_recent_peak(struct permit *p)
@@ -156,6 +236,9 @@ int permit_recent_peak(struct permit *p)
 
 void permit_stop(struct permit *p)
 {
+    mutex_lock(&p->mutex);
     atomic_store(&p->stopping, true);
-    post(p); /* one is enough: whoever gets it passes it on */
+    cond_broadcast(&p->turn);
+    cond_broadcast(&p->look);
+    mutex_unlock(&p->mutex);
 }

@@ -9,8 +9,19 @@
  * Model. `limit` permits exist; in_use <= limit, except while a lowered limit is being paid back.
  * Until in_use fits again, `debt` says how many permits too many exist; a release then retires its
  * permit instead of handing it on, and so does an acquire that finds one left on the semaphore.
- * So semaphore + in_use = limit + debt at rest, and no permit is granted while there is debt.
- * After a stop the semaphore holds one more: the wake-up that each waiter passes on to the next.
+ * So semaphore + kept + in_use = limit + debt at rest, and no permit is granted while there is
+ * debt.
+ *
+ * The line. Who finds no permit sleeps in line, beside the semaphore, and whoever gives one back
+ * wakes one of them. But a thread that wants it again at once is faster than one that has to wake,
+ * and may have it: two switches of threads for each operation would cost more than a small
+ * operation itself. So the one that came too late becomes the lookout: nobody else is woken, it
+ * looks again within PERMIT_LOOK_NS, and of the permits given back meanwhile every PERMIT_SHAREth
+ * is kept for it. A permit is thus free for PERMIT_LOOK_NS at most while somebody wants it, and the
+ * line moves by one for every PERMIT_SHARE operations at least. Where permits are not taken again
+ * at once there is no lookout, and who waits is woken without delay. (Rejected: waking one for
+ * every permit. Most came too late and slept again, and with thousands waiting the throughput was
+ * 0.4 of what a few threads have.)
  *
  * Threads: all functions are safe from any thread; permit_acquire() blocks, the others do not.
  * Errors: -ETIMEDOUT past the deadline, -ECANCELED after permit_stop().
@@ -22,17 +33,30 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/histogram.h"
 #include "base/thread.h"
 
+#define PERMIT_LOOK_NS (1 * NS_PER_MS)
+enum { PERMIT_SHARE = 64 };
+
 struct permit {
     sem_t sem;
-    struct mutex resize_mutex; /* guards: limit, against concurrent resizes */
-    atomic_int limit;
-    atomic_int debt; /* permits to retire at the next releases */
+    struct mutex mutex;
+    /* guards: up to the blank line */
+    struct cond turn;    /* those in line */
+    struct cond look;    /* the lookout */
+    int sleeping;        /* in line */
+    atomic_int roused;   /* of those, woken and on their way; read without the mutex, too … */
+    atomic_bool lookout; /* … as is whether there is one … */
+    bool kept;           /* a permit that only the line may take */
+    atomic_int limit;    /* … and this */
+
+    atomic_uint passed; /* permits given back while there was a lookout */
+    atomic_int debt;    /* permits to retire at the next releases */
     atomic_int in_use;
-    atomic_int waiting; /* threads inside a blocking acquire */
+    atomic_int waiting; /* threads in line */
     atomic_int peak;    /* highest in_use since the start */
     atomic_int recent;  /* the same since permit_recent_peak() was asked last */
     atomic_bool stopping;

@@ -224,6 +224,64 @@ START_TEST(give_and_resize_wake_waiters)
 }
 END_TEST
 
+/* Whoever takes it again at once may have it, but not for ever: of sixteen, one goes to the line.
+ */
+START_TEST(the_line_moves)
+{
+    enum { TURNS = 50 };
+    struct permit p;
+    permit_init(&p, 1);
+    for (int turn = 0; turn < TURNS; turn++) {
+        struct waiter w = {.permit = &p, .rc = 1};
+        int again = 0;
+        ck_assert_int_eq(permit_acquire(&p, CLOCK_NEVER), 0);
+        ck_assert_int_eq(thread_start(&w.thread, "waiter", acquire_and_give, &w), 0);
+        wait_until(10000, atomic_load(&p.waiting) == 1);
+        while (atomic_load(&p.waiting) > 0) {
+            again += atomic_load(&p.lookout); /* by then the waiter has come too late */
+            permit_give(&p);
+            ck_assert_int_eq(permit_acquire(&p, CLOCK_NEVER), 0);
+        }
+        ck_assert_int_le(again, 2 * PERMIT_SHARE);
+        permit_give(&p);
+        thread_join(&w.thread);
+        ck_assert_int_eq(w.rc, 0);
+        ck_assert_int_eq(value_of(&p), 1);
+        ck_assert_int_eq(p.in_use, 0);
+    }
+    permit_release_all(&p);
+}
+END_TEST
+
+/* A permit that is kept for the line is one of those that a lower limit retires. */
+START_TEST(what_is_kept_pays_the_debt)
+{
+    struct permit p;
+    struct waiter w = {.permit = &p, .rc = 1};
+    permit_init(&p, 2);
+    ck_assert_int_eq(permit_acquire(&p, past), 0);
+    ck_assert_int_eq(permit_acquire(&p, past), 0);
+    mutex_lock(&p.mutex); /* so that the line does not move meanwhile */
+    ck_assert_int_eq(thread_start(&w.thread, "waiter", acquire_and_give, &w), 0);
+    p.kept = true; /* as if the second one had been given back */
+    atomic_fetch_sub(&p.in_use, 1);
+    atomic_store(&p.limit, 1);
+    atomic_store(&p.debt, 1);
+    mutex_unlock(&p.mutex);
+    wait_until(10000, atomic_load(&p.waiting) == 1);
+    mutex_lock(&p.mutex);
+    cond_signal(&p.turn);
+    mutex_unlock(&p.mutex);
+    wait_until(10000, atomic_load(&p.debt) == 0);
+    ck_assert_int_eq(p.waiting, 1);
+    permit_give(&p);
+    thread_join(&w.thread);
+    ck_assert_int_eq(w.rc, 0);
+    ck_assert_int_eq(value_of(&p), 1);
+    permit_release_all(&p);
+}
+END_TEST
+
 /* Many threads through a small gate, counting themselves inside of it. */
 struct crowd {
     struct permit permit;
@@ -374,6 +432,8 @@ Suite *test_suite(void)
     tcase_add_test(tc, stop_wakes_everybody);
     tcase_add_test(tc, stop_is_not_swallowed_by_a_resize);
     tcase_add_test(tc, give_and_resize_wake_waiters);
+    tcase_add_test(tc, the_line_moves);
+    tcase_add_test(tc, what_is_kept_pays_the_debt);
     suite_add_tcase(s, tc);
 
     tc = tcase_create("crowds");
