@@ -14,3 +14,35 @@ bool option_number(const char *name, const char *text, double least, double most
     *ret = n;
     return true;
 }
+
+bool option_whole(const char *name, const char *text, int least, int most, int *ret)
+{
+    double n;
+    if (!option_number(name, text, least, most, &n))
+        return false;
+    *ret = (int)n;
+    return true;
+}
+
+bool option_seed(const char *text, uint64_t *ret)
+{
+    double n;
+    if (!option_number("seed", text, 0, 1e9, &n))
+        return false;
+    *ret = (uint64_t)n;
+    return true;
+}
+
+int long_test_run(const char *name, const TTest *test)
+{
+    Suite *suite = suite_create(name);
+    TCase *tc = tcase_create(test->name);
+    tcase_set_timeout(tc, 0);
+    tcase_add_test(tc, test);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -203,25 +203,15 @@ static void print_usage(FILE *to)
 
 static bool read_option(int which, const char *text)
 {
-    double n;
     switch (which) {
     case 'm':
         return option_number("minutes", text, 0.05, 100000, &options.minutes);
     case 's':
-        if (!option_number("seed", text, 0, 1e9, &n))
-            return false;
-        options.seed = (uint64_t)n;
-        return true;
+        return option_seed(text, &options.seed);
     case 'w':
-        if (!option_number("workers", text, CREW_MIN, CREW_MAX, &n))
-            return false;
-        options.workers = (int)n;
-        return true;
+        return option_whole("workers", text, CREW_MIN, CREW_MAX, &options.workers);
     case 'r':
-        if (!option_number("rate", text, 1, 5000, &n))
-            return false;
-        options.rate = (int)n;
-        return true;
+        return option_whole("rate", text, 1, 5000, &options.rate);
     case 'f':
         options.faults = text;
         return true;
@@ -270,14 +260,5 @@ int main(int argc, char **argv)
 {
     if (!read_options(argc, argv))
         return 2;
-    Suite *suite = suite_create("soak");
-    TCase *tc = tcase_create("the_soak");
-    tcase_set_timeout(tc, 0); /* each of its steps has a bound */
-    tcase_add_test(tc, the_soak);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return long_test_run("soak", the_soak);
 }

@@ -255,32 +255,19 @@ static void print_usage(FILE *to)
                   REPLICAS_MAX);
 }
 
-static bool read_whole(const char *name, const char *text, double least, double most, int *ret)
-{
-    double n;
-    if (!option_number(name, text, least, most, &n))
-        return false;
-    *ret = (int)n;
-    return true;
-}
-
 static bool read_option(int which, const char *text)
 {
-    double n;
     switch (which) {
     case 'm':
         return option_number("minutes", text, 0.02, 100000, &options.minutes);
     case 'n':
-        return read_whole("replicas", text, 2, REPLICAS_MAX, &options.replicas);
+        return option_whole("replicas", text, 2, REPLICAS_MAX, &options.replicas);
     case 't':
-        return read_whole("threads", text, 1, 64, &options.threads);
+        return option_whole("threads", text, 1, 64, &options.threads);
     case 'r':
-        return read_whole("rate", text, 1, 5000, &options.rate);
+        return option_whole("rate", text, 1, 5000, &options.rate);
     case 's':
-        if (!option_number("seed", text, 0, 1e9, &n))
-            return false;
-        options.seed = (uint64_t)n;
-        return true;
+        return option_seed(text, &options.seed);
     case 'h':
         print_usage(stdout);
         exit(EXIT_SUCCESS);
@@ -319,14 +306,5 @@ int main(int argc, char **argv)
                      "and the super-user or namespaces of users)\n");
         return NOT_HERE;
     }
-    Suite *suite = suite_create("fleet");
-    TCase *tc = tcase_create("the_fleet");
-    tcase_set_timeout(tc, 0); /* each of its steps has a bound */
-    tcase_add_test(tc, the_fleet);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return long_test_run("fleet", the_fleet);
 }
