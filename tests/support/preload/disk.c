@@ -10,6 +10,7 @@
  * The kernel is asked by system call, as in wallclock.c. Threads: any.
  */
 #include "disk.h"
+#include "shared.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -43,14 +43,7 @@ static const char suffix[] = ".spool", unsynced[] = "~";
 
 __attribute__((constructor)) static void map(void)
 {
-    const char *path = getenv("DISK_FILE");
-    int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
-    if (fd < 0)
-        return;
-    void *at = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (at != MAP_FAILED)
-        shared = at;
-    (void)close(fd); /* the mapping stays */
+    shared = shared_map("DISK_FILE", sizeof *shared);
 }
 
 static bool ends_with(const char *text, const char *end)

@@ -9,10 +9,8 @@
  * interceptors of a sanitizer, which are not ready when they ask for the time first.
  */
 #include "wallclock.h"
+#include "shared.h"
 
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
@@ -22,14 +20,7 @@ static struct wallclock *shared;
 
 __attribute__((constructor)) static void map(void)
 {
-    const char *path = getenv("WALLCLOCK_FILE");
-    int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
-    if (fd < 0)
-        return;
-    void *at = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (at != MAP_FAILED)
-        shared = at;
-    (void)close(fd); /* the mapping stays */
+    shared = shared_map("WALLCLOCK_FILE", sizeof *shared);
 }
 
 static int read_clock(clockid_t id, struct timespec *ret)
