@@ -6,6 +6,7 @@
 
 #include "api/hub_parts.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "store/stream.h"
 
 #define GREETING  "retry: 1000\n\n" /* milliseconds until a client comes back */
@@ -21,10 +22,7 @@ void hub_wake(struct hub *hub)
 
 static unsigned bucket_of(struct slice jid)
 {
-    uint32_t hash = 2166136261U; /* FNV-1a */
-    for (size_t i = 0; i < jid.n; i++)
-        hash = (hash ^ (unsigned char)jid.p[i]) * 16777619U;
-    return hash % TOPIC_BUCKETS;
+    return hash_short(jid) % TOPIC_BUCKETS;
 }
 
 struct topic *topic_find_locked(struct hub *hub, struct slice jid)

@@ -50,10 +50,10 @@ struct cli_command {
 extern const struct cli_command *const cli_commands[];
 const struct cli_command *cli_find(const char *name);
 
-extern const struct cli_command cmd_dev, cmd_enqueue, cmd_status, cmd_why, cmd_follow, cmd_cancel,
-    cmd_stats, cmd_queues, cmd_pause, cmd_unpause, cmd_clear, cmd_retry, cmd_schedule, cmd_dead,
-    cmd_workers, cmd_ping, cmd_quiet, cmd_resume, cmd_stop, cmd_set, cmd_top, cmd_doctor, cmd_fsck,
-    cmd_help;
+extern const struct cli_command cmd_dev, cmd_enqueue, cmd_status, cmd_why, cmd_follow, cmd_tail,
+    cmd_cancel, cmd_stats, cmd_queues, cmd_pause, cmd_unpause, cmd_clear, cmd_retry, cmd_schedule,
+    cmd_dead, cmd_workers, cmd_ping, cmd_quiet, cmd_resume, cmd_stop, cmd_set, cmd_top, cmd_doctor,
+    cmd_fsck, cmd_help;
 
 /* What --redis, --config and --json said. */
 struct cli_common {
@@ -89,6 +89,14 @@ int cli_check_queue(const struct cli_command *cmd, const char *where, const char
 
 /* One line on stderr for a code of base/err.h. Returns the exit code that fits it. */
 int cli_fail(int code, const struct err *err);
+
+/* Appends text that has to stay one line: control characters become blanks. In JSON they only stand
+ * between values. */
+void cli_put_flat(struct buf *out, struct slice text);
+
+/* Writes out what was printed to stdout. -EPIPE when nobody reads it any more, or why it cannot be
+ * written; then what could not is dropped, and is not told again. */
+int cli_flush(struct err *err) warn_unused_result;
 
 /* Prints the text and a newline to stdout. */
 void cli_print(struct buf *text);

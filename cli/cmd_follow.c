@@ -27,15 +27,28 @@ static int take_option(void *ctx, int id, const char *value)
     return CLI_GO;
 }
 
+struct printer {
+    bool json;
+    struct buf line;
+    struct err err;
+    int code; /* why it could not print, or 0 */
+};
+
 static int print_event(void *ctx, int64_t id, struct slice event)
 {
-    const struct cli_common *common = ctx;
-    if (common->json)
-        printf("{\"id\":%" PRId64 ",\"event\":%.*s}\n", id, (int)event.n, event.p);
-    else
-        printf("%.*s\n", (int)event.n, event.p);
-    (void)fflush(stdout); /* each event when it comes, also into a pipe */
-    return 0;
+    struct printer *p = ctx;
+    buf_clear(&p->line);
+    if (p->json)
+        buf_printf(&p->line, "{\"id\":%" PRId64 ",\"event\":", id);
+    cli_put_flat(&p->line, event);
+    if (p->json)
+        buf_putc(&p->line, '}');
+    p->code = buf_error(&p->line);
+    if (p->code == 0) {
+        cli_print(&p->line);
+        p->code = cli_flush(&p->err); /* each event when it comes, also into a pipe */
+    }
+    return p->code;
 }
 
 static int check(const struct cli_command *self, const struct request *r, struct follow *f)
@@ -64,7 +77,8 @@ static int run(const struct cli_command *self, int argc, char **argv)
         return rc;
     if (argc - optind != 1)
         return cli_wants_jid(self);
-    struct follow f = {.jid = argv[optind], .event = print_event, .ctx = &r.common};
+    struct printer p = {.json = r.common.json};
+    struct follow f = {.jid = argv[optind], .event = print_event, .ctx = &p};
     rc = check(self, &r, &f);
     if (rc == CLI_GO)
         rc = session_load(&session, &r.common);
@@ -74,8 +88,11 @@ static int run(const struct cli_command *self, int argc, char **argv)
     enum job_end end = JOB_GOES_ON;
     int code = session_follow(&session, &f, &end, &err);
     session_close(&session);
+    buf_release(&p.line);
+    if (p.code == -EPIPE)
+        return CLI_FAILED; /* whoever read it knows why */
     if (code != 0)
-        return cli_fail(code, &err);
+        return cli_fail(p.code ? p.code : code, p.code ? &p.err : &err);
     return end == JOB_COMPLETED ? CLI_DONE : CLI_FAILED;
 }
 

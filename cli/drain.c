@@ -83,11 +83,6 @@ static int ask(const struct drain *d, struct redis_conn **c, struct told *ret, s
     return rc;
 }
 
-static bool passes(int rc)
-{
-    return rc == -ENOTCONN || rc == -EAGAIN || rc == -EROFS;
-}
-
 static void rest(int64_t ms)
 {
     struct timespec pause = clock_timespec(ms * NS_PER_MS);
@@ -116,7 +111,7 @@ int drain_wait(const struct drain *d, struct err *err)
             told_release(&now);
             if (rc != 0 || done)
                 break;
-        } else if (!passes(rc)) {
+        } else if (!redis_is_away(rc)) {
             break;
         }
         if (clock_now_ns() >= until) {

@@ -8,9 +8,9 @@
 #include "cli/time_text.h"
 #include "store/inspect_json.h"
 
-static enum tone tone_of(struct slice state)
+enum tone job_end_tone(enum job_end end)
 {
-    switch (job_end_of_state(state)) {
+    switch (end) {
     case JOB_COMPLETED:
         return TONE_GOOD;
     case JOB_FAILED:
@@ -41,7 +41,8 @@ void job_record_print(const struct reply *record, double now)
         else if (job_fields[i].kind == JOB_SECONDS)
             table_cell(&t, TONE_PLAIN, "%s", duration_text(reply_real(value), text));
         else
-            table_cell(&t, i == 0 ? tone_of(s) : TONE_PLAIN, "%.*s", (int)s.n, s.p);
+            table_cell(&t, i == 0 ? job_end_tone(job_end_of_state(s)) : TONE_PLAIN, "%.*s",
+                       (int)s.n, s.p);
     }
     table_print(&t, &terminal);
     table_release(&t);

@@ -5,6 +5,9 @@
 #define SLUICE_CLI_JOB_RECORD_H
 
 #include "cli/session.h"
+#include "cli/terminal.h"
+
+enum tone job_end_tone(enum job_end end);
 
 /* Prints a field a line; now: Redis' time, or 0 when it is not known. */
 void job_record_print(const struct reply *record, double now);

@@ -9,11 +9,12 @@
  * went away (`| head`) knows why, so that passes without words. */
 static int close_stdout(int rc)
 {
-    errno = 0;
-    if (fflush(stdout) == 0 && !ferror(stdout))
+    struct err err = {""};
+    int code = cli_flush(&err);
+    if (code == 0)
         return rc;
-    if (errno != EPIPE)
-        fprintf(stderr, "sluice: cannot write to stdout: %s\n", strerror(errno));
+    if (code != -EPIPE)
+        fprintf(stderr, "sluice: %s\n", err.text);
     return rc == CLI_DONE ? CLI_FAILED : rc;
 }
 

@@ -1,6 +1,7 @@
 /* How a command says that it failed: one line on stderr, and the exit code that fits. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/cli.h"
 #include "job/envelope.h"
@@ -45,6 +46,25 @@ int cli_fail(int code, const struct err *err)
     default:
         return CLI_FAILED;
     }
+}
+
+void cli_put_flat(struct buf *out, struct slice text)
+{
+    size_t at = out->n;
+    buf_put(out, text);
+    for (; at < out->n; at++)
+        if ((unsigned char)out->p[at] < 0x20)
+            out->p[at] = ' ';
+}
+
+int cli_flush(struct err *err)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return 0;
+    int code = errno ? errno : EIO; /* it failed before, when the buffer was full */
+    clearerr(stdout);
+    return err_set(err, -code, "cannot write to stdout: %s", strerror(code));
 }
 
 void cli_print(struct buf *text)

@@ -62,16 +62,6 @@ static void shrink(const struct table *t, size_t columns, size_t width[TABLE_COL
     }
 }
 
-/* Bytes of the first `characters` characters. */
-static int bytes_of(const char *text, size_t characters)
-{
-    const char *p = text;
-    for (; *p && characters > 0; characters--)
-        for (p++; ((unsigned char)*p & 0xc0) == 0x80; p++)
-            ;
-    return (int)(p - text);
-}
-
 static void print_cell(const struct table *t, size_t c, const char *text, size_t width,
                        enum tone tone, const struct terminal *terminal)
 {
@@ -82,8 +72,9 @@ static void print_cell(const struct table *t, size_t c, const char *text, size_t
     if (last && !*text) /* no blanks at the end of a line */
         return;
     printf("%*s%*s%s%.*s%s%s%*s", c > 0 ? GAP : 0, "", right ? pad : 0, "",
-           tone_begin(terminal, tone), cut ? bytes_of(text, width - 1) : (int)strlen(text), text,
-           cut ? "…" : "", tone_end(terminal, tone), right || last ? 0 : pad, "");
+           tone_begin(terminal, tone),
+           cut ? (int)terminal_bytes(text, width - 1) : (int)strlen(text), text, cut ? "…" : "",
+           tone_end(terminal, tone), right || last ? 0 : pad, "");
 }
 
 void table_print(const struct table *t, const struct terminal *terminal)

@@ -35,6 +35,20 @@ const char *tone_end(const struct terminal *t, enum tone tone)
     return t->colour && tone != TONE_PLAIN ? "\033[0m" : "";
 }
 
+const char *hue_begin(const struct terminal *t, unsigned n)
+{
+    /* Red is left to what is bad. */
+    static const char *const sequences[] = {"\033[36m", "\033[33m", "\033[35m", "\033[34m",
+                                            "\033[32m", "\033[96m", "\033[93m", "\033[95m",
+                                            "\033[94m", "\033[92m"};
+    return t->colour ? sequences[n % (sizeof sequences / sizeof *sequences)] : "";
+}
+
+const char *hue_end(const struct terminal *t)
+{
+    return t->colour ? "\033[0m" : "";
+}
+
 /* Bytes of the character at p; 0 when it is not UTF-8. */
 static size_t character(const char *p)
 {
@@ -70,4 +84,13 @@ size_t terminal_width(const char *text)
     for (; *text; text++)
         n += ((unsigned char)*text & 0xc0) != 0x80; /* continuation bytes take no place */
     return n;
+}
+
+size_t terminal_bytes(const char *text, size_t characters)
+{
+    const char *p = text;
+    for (; *p && characters > 0; characters--)
+        for (p++; ((unsigned char)*p & 0xc0) == 0x80; p++)
+            ;
+    return (size_t)(p - text);
 }

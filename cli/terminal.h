@@ -23,10 +23,16 @@ struct terminal terminal_of(int fd);
 const char *tone_begin(const struct terminal *t, enum tone tone);
 const char *tone_end(const struct terminal *t, enum tone tone);
 
+/* One of some colours that tell things apart, the same for the same n; "" without colours. */
+const char *hue_begin(const struct terminal *t, unsigned n);
+const char *hue_end(const struct terminal *t);
+
 /* Replaces control characters and bytes that are not UTF-8 by '?', in place. */
 void terminal_clean(char *text);
 
 /* Characters of clean text, for alignment. */
 size_t terminal_width(const char *text);
+/* Bytes of the first `characters` characters of clean text. */
+size_t terminal_bytes(const char *text, size_t characters);
 
 #endif

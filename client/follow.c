@@ -113,11 +113,6 @@ static void pause_until(int64_t wanted_ns, int64_t until_ns)
         continue;
 }
 
-static bool passes(int rc)
-{
-    return rc == -ENOTCONN || rc == -EAGAIN || rc == -EROFS;
-}
-
 int follow_job(struct follow *f, enum job_end *ret_end, struct err *err)
 {
     struct ends e = {NULL, NULL};
@@ -138,7 +133,7 @@ int follow_job(struct follow *f, enum job_end *ret_end, struct err *err)
         if (rc == 0)
             continue;
         hang_up(&e);
-        if (!passes(rc))
+        if (!redis_is_away(rc))
             break;
         if (backoff.failures == 0 && f->away)
             f->away(f->home, err);
@@ -149,7 +144,7 @@ int follow_job(struct follow *f, enum job_end *ret_end, struct err *err)
         *ret_end = end;
         return 0;
     }
-    if (rc != 0 && !passes(rc))
+    if (rc != 0 && !redis_is_away(rc))
         return rc;
     return err_set(err, -ETIME, "job %s has not ended within %lld ms", f->jid,
                    (long long)f->timeout_ms);

@@ -14,3 +14,11 @@ void hash_hex(struct slice text, char ret[HASH_HEX + 1])
     (void)snprintf(ret, HASH_HEX + 1, "%016" PRIx64 "%016" PRIx64, (uint64_t)(hash >> 64),
                    (uint64_t)hash); /* fits */
 }
+
+uint32_t hash_short(struct slice text)
+{
+    uint32_t hash = 2166136261U;
+    for (size_t i = 0; i < text.n; i++)
+        hash = (hash ^ (unsigned char)text.p[i]) * 16777619U;
+    return hash;
+}

@@ -79,6 +79,13 @@ struct redis_options {
 
 struct redis_conn; /* opaque */
 
+/* True for a failure that a new connection may not meet, after a while: it was not reached, is not
+ * ready, or is no master. */
+static inline bool redis_is_away(int code)
+{
+    return code == -ENOTCONN || code == -EAGAIN || code == -EROFS;
+}
+
 /* True when this build can speak TLS to Redis. */
 bool redis_tls_supported(void);
 

@@ -1,5 +1,5 @@
 /*
- * The feed: one connection that hears the channels of any number of streams.
+ * The feed: one connection that hears the channels of any number of streams, or of all.
  *
  * What it says is a hint (store/job_view.h): whoever is told that a stream is subscribed, or has a
  * new length, reads it.
@@ -16,6 +16,11 @@ int store_feed_subscribe(const struct store *s, struct redis_conn *c, const char
                          size_t n) warn_unused_result;
 int store_feed_unsubscribe(const struct store *s, struct redis_conn *c, const char *const *jids,
                            size_t n) warn_unused_result;
+
+/* The streams of all jobs, also of those to come. The confirmation is awaited: afterwards every
+ * append is told. Redis tells those of its other databases, too: their streams are empty here. */
+int store_feed_subscribe_all(const struct store *s, struct redis_conn *c,
+                             struct err *err) warn_unused_result;
 
 enum feed_kind {
     FEED_OTHER,

@@ -43,15 +43,15 @@ static void must_be_json(const char *text)
 }
 
 #define NAMES                                                                                      \
-    "dev, enqueue, status, why, follow, cancel, stats, queues, pause, unpause, clear, retry, "     \
-    "schedule, dead, workers, ping, quiet, resume, stop, set, top, doctor, fsck, help"
+    "dev, enqueue, status, why, follow, tail, cancel, stats, queues, pause, unpause, clear, "      \
+    "retry, schedule, dead, workers, ping, quiet, resume, stop, set, top, doctor, fsck, help"
 
 START_TEST(help_and_version)
 {
     static const char *const commands[] = {
-        "dev",   "enqueue", "status", "why",   "follow",   "cancel", "stats",   "queues",
-        "pause", "unpause", "clear",  "retry", "schedule", "dead",   "workers", "ping",
-        "quiet", "resume",  "stop",   "set",   "doctor",   "fsck",   "help"};
+        "dev",    "enqueue", "status",  "why",   "follow", "tail",     "cancel", "stats",
+        "queues", "pause",   "unpause", "clear", "retry",  "schedule", "dead",   "workers",
+        "ping",   "quiet",   "resume",  "stop",  "set",    "doctor",   "fsck",   "help"};
     sluice_expect(sluice(NULL, NULL, "--version"), 0, "sluice " SLUICE_VERSION "\n", "");
     sluice_expect_part(sluice(NULL, NULL, "help"), 0, "Commands:\n", "");
     sluice_expect_part(sluice(NULL, NULL, "--help"), 0, "Commands:\n", "");

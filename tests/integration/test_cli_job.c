@@ -110,6 +110,28 @@ START_TEST(follow_goes_on_with_a_job_that_runs_again)
 }
 END_TEST
 
+/* An event is a line whatever it is, and nobody is followed for a reader that is gone. */
+START_TEST(follow_ends_with_its_reader)
+{
+    char url[160];
+    struct program p = {0};
+    must_do(redis, "RPUSH sluice:stream:p %s", "{\n\t\"a\": 1}");
+    (void)snprintf(url, sizeof url, "REDIS_URL=%s", server.url);
+    p.env[0] = url;
+    program_start(&p, (const char *const[]){"/bin/sh", "-c",
+                                            "{ " SLUICE_BINARY " follow p --json; echo $? >&2; } | "
+                                            "{ read -r line; echo \"$line\"; }",
+                                            NULL});
+    wait_until(HANG_MS, (program_read(&p), strstr(p.out, "\n") != NULL));
+    ck_assert_str_eq(p.out, "{\"id\":1,\"event\":{  \"a\": 1}}\n");
+    must_do(redis, "EVAL %s 1 sluice:stream:p",
+            "redis.call('PUBLISH', KEYS[1], redis.call('RPUSH', KEYS[1], 2))");
+    ck_assert_int_eq(program_wait(&p), 0);
+    ck_assert_str_eq(p.err, "1\n");
+    program_end(&p);
+}
+END_TEST
+
 START_TEST(status_shows_the_record)
 {
     start_worker(settings);
@@ -142,6 +164,7 @@ Suite *test_suite(void)
     tcase_add_test(tc, wait_prints_the_result);
     tcase_add_test(tc, follow_misses_nothing);
     tcase_add_test(tc, follow_gives_up_when_told);
+    tcase_add_test(tc, follow_ends_with_its_reader);
     tcase_add_test(tc, follow_goes_on_with_a_job_that_runs_again);
     tcase_add_test(tc, status_shows_the_record);
     return suite;
