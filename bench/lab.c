@@ -139,12 +139,13 @@ pid_t lab_worker(struct lab *lab, const char *yaml)
     char name[] = "sluice-worker", flag[] = "--config";
     char *argv[] = {name, flag, lab->settings, NULL};
     pid_t pid;
+    int64_t before = lab_int(lab, "SCARD sluice:workers");
     write_settings(lab, yaml);
     int rc = posix_spawn(&pid, BENCH_BUILD_DIR "/bin/sluice-worker", NULL, NULL, argv, environ);
     if (rc != 0)
         lab_fail("cannot start the worker: %s", strerror(rc));
     int64_t deadline = clock_deadline_ms(START_MS);
-    while (lab_int(lab, "SCARD sluice:workers") == 0) {
+    while (lab_int(lab, "SCARD sluice:workers") == before) {
         if (clock_now_ns() > deadline || waitpid(pid, NULL, WNOHANG) == pid)
             lab_fail("the worker did not start");
         (void)usleep(1000);
@@ -178,12 +179,14 @@ struct lab_drain lab_drain(struct lab *lab, const char *yaml, int jobs, const ch
         lab_fail("no worker");
     (void)usleep(200000);
     lab_fill_class(lab, jobs, klass);
+    double redis_cpu = lab_cpu_s(lab->server.pid);
     double cpu = lab_cpu_s(pid), began = lab_now_s();
     if (kill(pid, SIGCONT) != 0)
         lab_fail("no worker");
     wait_processed(lab, FIRST + jobs);
     r.per_s = jobs / (lab_now_s() - began);
     r.cpu_us = (lab_cpu_s(pid) - cpu) * 1e6 / jobs;
+    r.redis_us = (lab_cpu_s(lab->server.pid) - redis_cpu) * 1e6 / jobs;
     r.rss_kb = lab_rss_kb(pid);
     if (lab_int(lab, "GET stat:processed") != FIRST + jobs ||
         lab_int(lab, "EXISTS retry dead") != 0)

@@ -33,14 +33,15 @@ void lab_fill_class(struct lab *lab, int n, const char *klass);
 int64_t lab_int(struct lab *lab, const char *fmt, ...) printf_like(2, 3);
 
 /* A worker of this build; yaml is appended to settings that open the noop example. Returns its pid
- * when it holds a lease. */
+ * when it holds a lease; others that run stay. */
 pid_t lab_worker(struct lab *lab, const char *yaml);
 void lab_worker_stop(pid_t pid);
 
 /* How a worker does with a backlog that lies there when it begins. Fails when a job is not done. */
 struct lab_drain {
     double per_s;
-    double cpu_us; /* of the worker, per job */
+    double cpu_us;   /* of the worker, per job */
+    double redis_us; /* likewise of Redis */
     int64_t rss_kb;
 };
 struct lab_drain lab_drain(struct lab *lab, const char *yaml, int jobs, const char *klass);
