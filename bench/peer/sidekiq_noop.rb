@@ -10,14 +10,16 @@ require "sidekiq"
 AT_ONCE = 1000
 fast = !ENV["BENCH_FAST"].nil?
 connection = {url: "unix://#{ENV.fetch("BENCH_SOCKET")}"}
-begin
-  require "hiredis" if fast
-  connection[:driver] = :hiredis if fast
-rescue LoadError
-  # without
+if Sidekiq::VERSION < "7" # later ones have another client
+  Redis.silence_deprecations = true if Redis.respond_to?(:silence_deprecations=)
+  begin
+    require "hiredis" if fast
+    connection[:driver] = :hiredis if fast
+  rescue LoadError
+    # without
+  end
 end
 
-Redis.silence_deprecations = true if Redis.respond_to?(:silence_deprecations=)
 Sidekiq.configure_client { |config| config.redis = connection }
 Sidekiq.configure_server { |config| config.redis = connection }
 Sidekiq.logger.level = Logger::WARN if fast
