@@ -36,6 +36,25 @@ static void kill_running(void)
             (void)kill(running[i], SIGKILL);
 }
 
+static void on_signal(int number)
+{
+    kill_running();
+    _exit(128 + number);
+}
+
+/* What is running is not to outlive us, unless we are killed. */
+static void prepare(const struct lab *lab)
+{
+    static bool prepared;
+    if (!prepared &&
+        (atexit(kill_running) != 0 || signal(SIGINT, on_signal) == SIG_ERR ||
+         signal(SIGTERM, on_signal) == SIG_ERR || signal(SIGHUP, on_signal) == SIG_ERR ||
+         setenv("BENCH_SOCKET", lab->server.socket, 1) != 0 ||
+         setenv("NODE_PATH", BENCH_BUILD_DIR "/bench/npm/node_modules", 1) != 0))
+        lab_fail("no memory");
+    prepared = true;
+}
+
 /* Negative when there is no such program. */
 static pid_t spawn(const char *const *command, const char *last)
 {
@@ -146,12 +165,7 @@ static bool measure(struct lab *lab, const struct peer *p, int jobs, struct peer
 
 bool peer_drain(struct lab *lab, const struct peer *p, int jobs, struct peer_drain *ret)
 {
-    static bool prepared;
-    if (!prepared &&
-        (atexit(kill_running) != 0 || setenv("BENCH_SOCKET", lab->server.socket, 1) != 0 ||
-         setenv("NODE_PATH", BENCH_BUILD_DIR "/bench/npm/node_modules", 1) != 0))
-        lab_fail("no memory");
-    prepared = true;
+    prepare(lab);
     lab_flush(lab);
     if (!run_fill(p, jobs) || jobs_left(lab, p) != jobs)
         return false;

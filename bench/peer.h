@@ -7,8 +7,8 @@
  * workers start with the backlog there, and what is measured begins when a tenth of it is done: how
  * long interpreters take to start is not the question.
  *
- * What they print goes to a log in the build folder. They die with the bench when that ends by
- * itself; who kills it kills its process group.
+ * What they print goes to a log in the build folder. They die with the bench, unless that is killed
+ * (SIGKILL).
  *
  * Threads: one.
  */
