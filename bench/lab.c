@@ -179,8 +179,7 @@ struct lab_drain lab_drain(struct lab *lab, const char *yaml, int jobs, const ch
         lab_fail("no worker");
     (void)usleep(200000);
     lab_fill_class(lab, jobs, klass);
-    double redis_cpu = lab_cpu_s(lab->server.pid);
-    double cpu = lab_cpu_s(pid), began = lab_now_s();
+    double cpu = lab_cpu_s(pid), redis_cpu = lab_cpu_s(lab->server.pid), began = lab_now_s();
     if (kill(pid, SIGCONT) != 0)
         lab_fail("no worker");
     wait_processed(lab, FIRST + jobs);
