@@ -12,7 +12,6 @@
  * Usage: slow [RUNS]
  */
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,20 +26,24 @@
 
 enum { FAST = 10000, THREADS = 100, REPLICAS = 2, SLOW_MAX = REPLICAS * (THREADS - 1) };
 enum { JOBS_MAX = FAST + SLOW_MAX, RUNS_MAX = 50, SLOW_US = 1000000, WARM = 3000 };
-enum { WAIT_MAX_MS = 50, GOAL_MS = 5, RUN_MS = 60000 };
+enum { WAIT_MAX_MS = 50, RUN_MS = 60000 };
+
+enum group { ONE, SEVERAL, ALL_BUT_ONE };
 
 /* Slow jobs: how many, from where on (in queue order), and how many fast ones lie between two. */
 struct scene {
     const char *name;
+    enum group group;
     int slow, from, between;
 };
 
+static const struct scene none = {.slow = 0};
 static const struct scene scenes[] = {
-    {"1, the first of all", 1, 0, 0},       {"1, within the first batch", 1, 50, 0},
-    {"1, in the middle", 1, 5000, 0},       {"1, in the last batch", 1, 9950, 0},
-    {"10, in a row", 10, 5000, 0},          {"10, spread", 10, 500, 900},
-    {"99, in a row", THREADS - 1, 5000, 0}, {"99, spread", THREADS - 1, 50, 99},
-    {"198, spread", SLOW_MAX, 50, 49},
+    {"1, the first of all", ONE, 1, 0, 0},           {"1, within the first batch", ONE, 1, 50, 0},
+    {"1, in the middle", ONE, 1, 5000, 0},           {"1, in the last batch", ONE, 1, 9950, 0},
+    {"10, in a row", SEVERAL, 10, 5000, 0},          {"10, spread", SEVERAL, 10, 500, 900},
+    {"99, in a row", SEVERAL, THREADS - 1, 5000, 0}, {"99, spread", SEVERAL, THREADS - 1, 50, 99},
+    {"198, spread", ALL_BUT_ONE, SLOW_MAX, 50, 49},
 };
 
 enum { NSCENES = sizeof scenes / sizeof *scenes };
@@ -136,7 +139,6 @@ static void work(const struct scene *s, int n, int fast_us)
 
 static double run(const struct scene *s, int fast_us)
 {
-    static const struct scene none = {.slow = 0};
     work(&none, WARM, fast_us); /* what the workers know of recent jobs is that they are fast */
     work(s, FAST + s->slow, fast_us);
     return longest_wait(s, FAST + s->slow);
@@ -158,42 +160,42 @@ static void make_moments(void)
     moments = map;
 }
 
-static double greatest(const double *values, int n)
-{
-    double most = 0;
-    for (int i = 0; i < n; i++)
-        most = values[i] > most ? values[i] : most;
-    return most;
-}
-
+/* The worst of some scenes. */
 struct verdict {
-    double typical, worst, floor; /* of the worst scene; of all runs */
+    const char *what;
+    double typical, worst; /* the median of a scene's runs; all runs */
+    double floor;          /* likewise, without slow jobs */
 };
+
+static void worsen(double *worst, double value)
+{
+    *worst = value > *worst ? value : *worst;
+}
 
 static void play(const struct scene *s, int runs, int fast_us, struct verdict *v)
 {
-    struct scene none = {.slow = 0};
     double with[RUNS_MAX], without[RUNS_MAX];
     for (int i = 0; i < runs; i++) {
         with[i] = run(s, fast_us);
         without[i] = run(&none, fast_us);
     }
-    double worst = greatest(with, runs), floor = greatest(without, runs);
-    double typical = lab_median(with, runs);
-    printf("    %-28s %7.1f %7.1f      %7.1f %7.1f\n", s->name, typical, worst,
-           lab_median(without, runs), floor);
+    double typical = lab_median(with, runs), floor = lab_median(without, runs); /* sorted now */
+    printf("    %-28s %7.1f %7.1f      %7.1f %7.1f\n", s->name, typical, with[runs - 1], floor,
+           without[runs - 1]);
     (void)fflush(stdout);
-    v->typical = typical > v->typical ? typical : v->typical;
-    v->worst = worst > v->worst ? worst : v->worst;
-    v->floor = floor > v->floor ? floor : v->floor;
+    worsen(&v->typical, typical);
+    worsen(&v->worst, with[runs - 1]);
+    worsen(&v->floor, without[runs - 1]);
 }
 
 int main(int argc, char **argv)
 {
     static const int fast_us[] = {0, 1000};
+    static struct verdict verdicts[] = {[ONE] = {.what = "one slow job"},
+                                        [SEVERAL] = {.what = "several"},
+                                        [ALL_BUT_ONE] = {.what = "nearly as many as threads"}};
     int runs = argc > 1 ? atoi(argv[1]) : 5;
     char yaml[512];
-    struct verdict v = {0};
     if (runs < 1 || runs > RUNS_MAX)
         lab_fail("usage: slow [RUNS]   (1..%d)", RUNS_MAX);
     lab_open(&lab, NULL);
@@ -207,15 +209,22 @@ int main(int argc, char **argv)
            REPLICAS, THREADS, runs, FAST);
     for (size_t f = 0; f < sizeof fast_us / sizeof *fast_us; f++) {
         printf("  fast ones of %d ms\n", fast_us[f] / 1000);
+        (void)run(&none, fast_us[f]); /* all that happens once has happened */
         for (int i = 0; i < NSCENES; i++)
-            play(&scenes[i], runs, fast_us[f], &v);
+            play(&scenes[i], runs, fast_us[f], &verdicts[scenes[i].group]);
     }
     fleet_stop(&fleet);
     lab_close(&lab);
-    printf("  no fast job waited longer than %.1f ms (%.1f in the median run of the worst scene); "
-           "without slow ones %.1f\n",
-           v.worst, v.typical, v.floor);
-    if (v.worst > v.floor + WAIT_MAX_MS)
+    bool kept = true;
+    for (size_t i = 0; i < sizeof verdicts / sizeof *verdicts; i++) {
+        const struct verdict *v = &verdicts[i];
+        printf(
+            "  behind %s no fast job waited longer than %.1f ms, in the worst scene's median %.1f; "
+            "without %.1f\n",
+            v->what, v->worst, v->typical, v->floor);
+        kept = kept && v->worst <= v->floor + WAIT_MAX_MS;
+    }
+    if (!kept)
         lab_fail("a fast job waited behind a slow one for longer than %d ms", WAIT_MAX_MS);
     return 0;
 }
