@@ -46,6 +46,16 @@ struct lab_drain {
 };
 struct lab_drain lab_drain(struct lab *lab, const char *yaml, int jobs, const char *klass);
 
+/* What a stretch of work takes: time, and processor time of Redis and of the processes that do it.
+ */
+struct lab_watch {
+    double began_s, cpu_s, redis_s;
+};
+struct lab_watch lab_watch(struct lab *lab, const pid_t *pids, int n);
+/* The stretch is over: its figures for each job. Without memory. */
+struct lab_drain lab_watched(struct lab *lab, const struct lab_watch *watch, const pid_t *pids,
+                             int n, int64_t jobs);
+
 /* CPU time of a process so far in seconds, and its resident memory in KiB. */
 double lab_cpu_s(pid_t pid);
 int64_t lab_rss_kb(pid_t pid);
