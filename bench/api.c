@@ -16,6 +16,7 @@
 
 #include "front.h"
 #include "http_load.h"
+#include "key_figures.h"
 
 enum { RUNS_MAX = 50, BULK = 100, PIPELINE = 64 };
 
@@ -125,6 +126,9 @@ static void measure(struct lab *lab, struct http_load load, int jobs, int runs)
     printf("  %-24s p50 %.0f us   p99 %.0f us   processor: its %.1f, Redis' %.1f us a request\n",
            "", lab_median(f.p50, runs), lab_median(f.p99, runs), lab_median(f.cpu_us, runs),
            lab_median(f.redis_us, runs));
+    key_figure(ours * jobs, "jobs%d_per_s", jobs);
+    key_figure(http * jobs, "http%d_per_s", jobs);
+    key_figure(redis * jobs, "lpush%d_per_s", jobs);
     buf_release(&body);
     buf_release(&request);
 }
@@ -143,5 +147,6 @@ int main(int argc, char **argv)
     measure(&lab, load, 1, runs);
     measure(&lab, load, BULK, runs);
     lab_close(&lab);
+    key_figures_print();
     return 0;
 }

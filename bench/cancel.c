@@ -24,6 +24,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "key_figures.h"
 #include "lab.h"
 #include "store/cancel.h"
 #include "store/enqueue.h"
@@ -42,11 +43,14 @@ static double ms_since(int64_t began_ns)
     return (double)(clock_now_ns() - began_ns) / (double)NS_PER_MS;
 }
 
-static void report(const char *what, double *ms, int n)
+/* key: of the figures' names. */
+static void report(const char *what, const char *key, double *ms, int n)
 {
     (void)lab_median(ms, n); /* sorts */
     printf("  %-24s p50 %7.2f ms   p99 %7.2f ms   max %7.2f ms\n", what, ms[n / 2],
            ms[(int)(n * 0.99)], ms[n - 1]);
+    key_figure(ms[n / 2], "%s_p50_ms", key);
+    key_figure(ms[(int)(n * 0.99)], "%s_p99_ms", key);
 }
 
 static void hear(struct bench *b)
@@ -164,15 +168,17 @@ static void run_kind(struct bench *b, const char *what, const char *klass,
                      int (*meet)(struct bench *), int n)
 {
     static double told[JOBS_MAX], recorded[JOBS_MAX];
-    char name[64];
+    char name[64], key[64];
     for (int i = 0; i < WARM_UP; i++)
         cancel_one(b, klass, meet, &told[0], &recorded[0]);
     for (int i = 0; i < n; i++)
         cancel_one(b, klass, meet, &told[i], &recorded[i]);
     (void)snprintf(name, sizeof name, "%s, told", what);
-    report(name, told, n);
+    (void)snprintf(key, sizeof key, "%s_told", what);
+    report(name, key, told, n);
     (void)snprintf(name, sizeof name, "%s, recorded", what);
-    report(name, recorded, n);
+    (void)snprintf(key, sizeof key, "%s_recorded", what);
+    report(name, key, recorded, n);
 }
 
 static void open_bench(struct bench *b)
@@ -211,7 +217,7 @@ int main(int argc, char **argv)
     open_bench(&b);
     printf("cancel of %d running jobs of each kind, one at a time\n", n);
     run_floor(&b, ms, n);
-    report("floor, bare PUBLISH", ms, n);
+    report("floor, bare PUBLISH", "floor", ms, n);
     pid_t pid = start_worker(&b);
     run_kind(&b, "plugin", "wait.plugin", meet_at_fifo, n);
     run_kind(&b, "exec", "wait.exec", meet_at_fifo, n);
@@ -221,5 +227,6 @@ int main(int argc, char **argv)
     (void)close(b.listener);
     redis_conn_free(b.ears);
     lab_close(&b.lab);
+    key_figures_print();
     return 0;
 }

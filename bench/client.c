@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "key_figures.h"
 #include "lab.h"
 
 enum { RUNS_MAX = 50, BULK = 1000 };
@@ -105,7 +106,7 @@ static double sidekiq(int jobs, int at_once)
     double took = 0;
     (void)snprintf(command, sizeof command,
                    "REDIS_URL=unix://%s ruby " BENCH_SOURCE_DIR
-                   "/bench/sidekiq_push.rb %d %d 2>/dev/null",
+                   "/bench/peer/sidekiq_push.rb %d %d 2>/dev/null",
                    lab.server.socket, jobs, at_once);
     FILE *f = popen(command, "re");
     if (!f)
@@ -152,7 +153,8 @@ static void measure(enum way way, int jobs, int run)
         lab_fail("%lld of %d jobs are there", (long long)there, jobs);
 }
 
-static void show(const char *what, enum way way, enum way floor, int runs)
+/* key: of the figures' names. */
+static void show(const char *what, const char *key, enum way way, enum way floor, int runs)
 {
     double rate = lab_median(figures[way].per_s, runs);
     if (rate == 0) {
@@ -161,6 +163,7 @@ static void show(const char *what, enum way way, enum way floor, int runs)
     }
     printf("  %-36s %9.0f jobs/s   %5.2f us of Redis a job", what, rate,
            lab_median(figures[way].redis_us, runs));
+    key_figure(rate, "%s_per_s", key);
     if (floor != way)
         printf("   %5.2f of its floor", rate / lab_median(figures[floor].per_s, runs));
     printf("\n");
@@ -188,12 +191,13 @@ int main(int argc, char **argv)
 
     printf("enqueueing over one connection, medians of %d runs of %d jobs (bulk: %d)\n", runs, jobs,
            10 * jobs);
-    show("LPUSH of a finished job", PUSH, PUSH, runs);
-    show("single", SINGLE, PUSH, runs);
-    show("single, with a key", KEYED, PUSH, runs);
-    show("Sidekiq's push", SIDEKIQ, PUSH, runs);
-    show("LPUSH of 1,000 finished jobs", PUSH_BULK, PUSH_BULK, runs);
-    show("bulk of 1,000", ENQUEUE_BULK, PUSH_BULK, runs);
-    show("Sidekiq's push_bulk of 1,000", SIDEKIQ_BULK, PUSH_BULK, runs);
+    show("LPUSH of a finished job", "floor", PUSH, PUSH, runs);
+    show("single", "single", SINGLE, PUSH, runs);
+    show("single, with a key", "keyed", KEYED, PUSH, runs);
+    show("Sidekiq's push", "sidekiq", SIDEKIQ, PUSH, runs);
+    show("LPUSH of 1,000 finished jobs", "bulk_floor", PUSH_BULK, PUSH_BULK, runs);
+    show("bulk of 1,000", "bulk", ENQUEUE_BULK, PUSH_BULK, runs);
+    show("Sidekiq's push_bulk of 1,000", "sidekiq_bulk", SIDEKIQ_BULK, PUSH_BULK, runs);
+    key_figures_print();
     return 0;
 }

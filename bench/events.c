@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "key_figures.h"
 #include "lab.h"
 #include "store/enqueue.h"
 #include "store/job_view.h"
@@ -201,5 +202,8 @@ int main(int argc, char **argv)
     printf("  %-24s %9.0f events/s   %5.2f of the floor\n", "worker", ours, ours / bare);
     printf("  %-24s %9.0f KiB before, %.0f at its peak, %.0f after\n", "worker, resident",
            lab_median(before, runs), lab_median(peak, runs), lab_median(after, runs));
+    key_figure(ours, "per_s");
+    key_figure(bare, "floor_per_s");
+    key_figures_print();
     return 0;
 }

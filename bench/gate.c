@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "key_figures.h"
 #include "redis/pool.h"
 #include "support/redis_server.h"
 
@@ -382,5 +383,11 @@ int main(int argc, char **argv)
                  kept ? "kept" : "BROKEN");
     if (atomic_load(&runs[0].errors) > 0)
         (void)printf("first error: %s\n", runs[0].first_error.text);
+    key_figure(atomic_load(&runs[0].errors), "errors");
+    key_figure(runs[0].peak_clients, "peak_clients");
+    key_figure(runs[0].per_second, "per_s");
+    key_figure(best, "best_per_s");
+    key_figure(runs[0].per_second / best, "ratio");
+    key_figures_print();
     return kept ? 0 : 1;
 }

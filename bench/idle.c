@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "key_figures.h"
 #include "lab.h"
 
 /* Counts our own question too, once per call. */
@@ -27,25 +28,30 @@ static int64_t commands(struct lab *lab)
     return n;
 }
 
-static void measure(struct lab *lab, const char *what, pid_t pid, double seconds)
+/* key: of the figures' names. */
+static void measure(struct lab *lab, const char *what, const char *key, pid_t pid, double seconds)
 {
     double cpu = pid ? lab_cpu_s(pid) : 0;
     int64_t before = commands(lab);
     (void)usleep((useconds_t)(seconds * 1e6));
-    int64_t after = commands(lab) - 1;
-    printf("  %-22s %6.2f commands/s", what, (double)(after - before) / seconds);
-    if (pid)
-        printf("   %5.2f ms CPU/s   %" PRId64 " KiB resident",
-               (lab_cpu_s(pid) - cpu) * 1000 / seconds, lab_rss_kb(pid));
+    double per_s = (double)(commands(lab) - 1 - before) / seconds;
+    printf("  %-22s %6.2f commands/s", what, per_s);
+    key_figure(per_s, "%s_commands_per_s", key);
+    if (pid) {
+        double cpu_ms = (lab_cpu_s(pid) - cpu) * 1000 / seconds;
+        printf("   %5.2f ms CPU/s   %" PRId64 " KiB resident", cpu_ms, lab_rss_kb(pid));
+        key_figure(cpu_ms, "%s_cpu_ms_per_s", key);
+    }
     printf("\n");
 }
 
-static void measure_worker(struct lab *lab, const char *what, const char *yaml, double seconds)
+static void measure_worker(struct lab *lab, const char *what, const char *key, const char *yaml,
+                           double seconds)
 {
     lab_flush(lab);
     pid_t pid = lab_worker(lab, yaml);
     (void)usleep(2000000); /* past its start */
-    measure(lab, what, pid, seconds);
+    measure(lab, what, key, pid, seconds);
     lab_worker_stop(pid);
 }
 
@@ -57,10 +63,11 @@ int main(int argc, char **argv)
         lab_fail("usage: idle [SECONDS]");
     lab_open(&lab, NULL);
     printf("idle, over %.0f s each\n", seconds);
-    measure(&lab, "no worker", 0, seconds);
-    measure_worker(&lab, "1 queue", "", seconds);
-    measure_worker(&lab, "16 queues",
+    measure(&lab, "no worker", "floor", 0, seconds);
+    measure_worker(&lab, "1 queue", "q1", "", seconds);
+    measure_worker(&lab, "16 queues", "q16",
                    "worker: {queues: [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]}\n", seconds);
     lab_close(&lab);
+    key_figures_print();
     return 0;
 }

@@ -11,14 +11,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "backlog.h"
 #include "base/clock.h"
 #include "base/process.h"
-#include "base/random.h"
-#include "store/enqueue.h"
 
 extern char **environ;
 
-enum { PUSH_BATCH = 1000, START_MS = 10000 };
+enum { START_MS = 10000 };
 
 void lab_fail(const char *fmt, ...)
 {
@@ -95,26 +94,7 @@ void lab_fill(struct lab *lab, int n)
 
 void lab_fill_class(struct lab *lab, int n, const char *klass)
 {
-    static char text[PUSH_BATCH][256];
-    struct slice payloads[PUSH_BATCH];
-    struct err err = {""};
-    for (int done = 0; done < n;) {
-        int batch = n - done < PUSH_BATCH ? n - done : PUSH_BATCH;
-        for (int i = 0; i < batch; i++) {
-            char jid[25];
-            random_hex(jid, 12);
-            int len =
-                snprintf(text[i], sizeof text[i],
-                         "{\"class\":\"%s\",\"args\":[%d,\"a text of some length\",{\"k\":[]}],"
-                         "\"jid\":\"%s\",\"queue\":\"default\",\"retry\":true,"
-                         "\"created_at\":1795478712.500000,\"enqueued_at\":1795478712.500000}",
-                         klass, done + i, jid);
-            payloads[i] = (struct slice){text[i], (size_t)len};
-        }
-        if (store_push(lab->store, lab->conn, "default", payloads, (size_t)batch, NULL, &err) != 0)
-            lab_fail("push: %s", err.text);
-        done += batch;
-    }
+    backlog_push(lab, &(struct backlog){.queue = "default", .klass = klass}, n);
 }
 
 static void write_settings(const struct lab *lab, const char *yaml)
@@ -139,12 +119,13 @@ pid_t lab_worker(struct lab *lab, const char *yaml)
     char name[] = "sluice-worker", flag[] = "--config";
     char *argv[] = {name, flag, lab->settings, NULL};
     pid_t pid;
+    int64_t before = lab_int(lab, "SCARD sluice:workers");
     write_settings(lab, yaml);
     int rc = posix_spawn(&pid, BENCH_BUILD_DIR "/bin/sluice-worker", NULL, NULL, argv, environ);
     if (rc != 0)
         lab_fail("cannot start the worker: %s", strerror(rc));
     int64_t deadline = clock_deadline_ms(START_MS);
-    while (lab_int(lab, "SCARD sluice:workers") == 0) {
+    while (lab_int(lab, "SCARD sluice:workers") == before) {
         if (clock_now_ns() > deadline || waitpid(pid, NULL, WNOHANG) == pid)
             lab_fail("the worker did not start");
         (void)usleep(1000);
@@ -178,12 +159,11 @@ struct lab_drain lab_drain(struct lab *lab, const char *yaml, int jobs, const ch
         lab_fail("no worker");
     (void)usleep(200000);
     lab_fill_class(lab, jobs, klass);
-    double cpu = lab_cpu_s(pid), began = lab_now_s();
+    struct lab_watch watch = lab_watch(lab, &pid, 1);
     if (kill(pid, SIGCONT) != 0)
         lab_fail("no worker");
     wait_processed(lab, FIRST + jobs);
-    r.per_s = jobs / (lab_now_s() - began);
-    r.cpu_us = (lab_cpu_s(pid) - cpu) * 1e6 / jobs;
+    r = lab_watched(lab, &watch, &pid, 1, jobs);
     r.rss_kb = lab_rss_kb(pid);
     if (lab_int(lab, "GET stat:processed") != FIRST + jobs ||
         lab_int(lab, "EXISTS retry dead") != 0)
@@ -194,15 +174,36 @@ struct lab_drain lab_drain(struct lab *lab, const char *yaml, int jobs, const ch
 
 double lab_cpu_s(pid_t pid)
 {
-    char path[64];
-    unsigned long user = 0, system = 0;
-    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    FILE *f = fopen(path, "re");
-    if (!f || fscanf(f, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
-                     &system) != 2)
-        lab_fail("cannot read %s", path);
-    (void)fclose(f);
-    return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+    clockid_t clock;
+    struct timespec ts;
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &ts) != 0)
+        lab_fail("the system does not tell the processor time of process %d", (int)pid);
+    return (double)ts.tv_sec + (double)ts.tv_nsec / (double)NS_PER_S;
+}
+
+static double cpu_of_all(const pid_t *pids, int n)
+{
+    double s = 0;
+    for (int i = 0; i < n; i++)
+        s += lab_cpu_s(pids[i]);
+    return s;
+}
+
+struct lab_watch lab_watch(struct lab *lab, const pid_t *pids, int n)
+{
+    return (struct lab_watch){.cpu_s = cpu_of_all(pids, n),
+                              .redis_s = lab_cpu_s(lab->server.pid),
+                              .began_s = lab_now_s()};
+}
+
+struct lab_drain lab_watched(struct lab *lab, const struct lab_watch *watch, const pid_t *pids,
+                             int n, int64_t jobs)
+{
+    double took_s = lab_now_s() - watch->began_s, count = (double)jobs;
+    return (struct lab_drain){.per_s = count / took_s,
+                              .cpu_us = (cpu_of_all(pids, n) - watch->cpu_s) * 1e6 / count,
+                              .redis_us =
+                                  (lab_cpu_s(lab->server.pid) - watch->redis_s) * 1e6 / count};
 }
 
 int64_t lab_rss_kb(pid_t pid)

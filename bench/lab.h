@@ -33,17 +33,28 @@ void lab_fill_class(struct lab *lab, int n, const char *klass);
 int64_t lab_int(struct lab *lab, const char *fmt, ...) printf_like(2, 3);
 
 /* A worker of this build; yaml is appended to settings that open the noop example. Returns its pid
- * when it holds a lease. */
+ * when it holds a lease; others that run stay. */
 pid_t lab_worker(struct lab *lab, const char *yaml);
 void lab_worker_stop(pid_t pid);
 
 /* How a worker does with a backlog that lies there when it begins. Fails when a job is not done. */
 struct lab_drain {
     double per_s;
-    double cpu_us; /* of the worker, per job */
+    double cpu_us;   /* of the worker's processor time, per job */
+    double redis_us; /* of the server's */
     int64_t rss_kb;
 };
 struct lab_drain lab_drain(struct lab *lab, const char *yaml, int jobs, const char *klass);
+
+/* What a stretch of work takes: time, and processor time of Redis and of the processes that do it.
+ */
+struct lab_watch {
+    double began_s, cpu_s, redis_s;
+};
+struct lab_watch lab_watch(struct lab *lab, const pid_t *pids, int n);
+/* The stretch is over: its figures for each job. Without memory. */
+struct lab_drain lab_watched(struct lab *lab, const struct lab_watch *watch, const pid_t *pids,
+                             int n, int64_t jobs);
 
 /* CPU time of a process so far in seconds, and its resident memory in KiB. */
 double lab_cpu_s(pid_t pid);

@@ -16,15 +16,19 @@
 
 #include "base/clock.h"
 #include "base/thread.h"
+#include "key_figures.h"
 #include "lab.h"
 
 enum { JOBS_MAX = 100000, PAUSE_US = 2000 };
 
-static void report(const char *what, double *us, int n)
+/* key: of the figures' names. */
+static void report(const char *what, const char *key, double *us, int n)
 {
     (void)lab_median(us, n); /* sorts */
     printf("  %-22s p50 %7.0f us   p99 %7.0f us   max %7.0f us\n", what, us[n / 2],
            us[(int)(n * 0.99)], us[n - 1]);
+    key_figure(us[n / 2] / 1000, "%s_p50_ms", key);
+    key_figure(us[(int)(n * 0.99)] / 1000, "%s_p99_ms", key);
 }
 
 /* ---- the floor ---- */
@@ -120,11 +124,12 @@ int main(int argc, char **argv)
     lab_open(&lab, NULL);
     printf("pickup of %d jobs, one at a time\n", n);
     run_floor(&lab, us, n);
-    report("floor, bare BLMOVE", us, n);
+    report("floor, bare BLMOVE", "floor", us, n);
     run_worker(&lab, "default", "default", us, n);
-    report("worker, 1 queue", us, n);
+    report("worker, 1 queue", "q1", us, n);
     run_worker(&lab, "a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p", "p", us, n);
-    report("worker, 16 queues", us, n);
+    report("worker, 16 queues", "q16", us, n);
     lab_close(&lab);
+    key_figures_print();
     return 0;
 }

@@ -22,7 +22,9 @@
 #include <unistd.h>
 
 #include "base/thread.h"
+#include "key_figures.h"
 #include "lab.h"
+#include "peer.h"
 
 enum { PROCESSES_MAX = 64, RUNS_MAX = 50, SPAWNERS = 8 };
 
@@ -149,29 +151,20 @@ static double best_spawners(int jobs)
 /* 0 when there is none. */
 static double run_celery(struct lab *lab, int jobs)
 {
-    char command[512];
-    double rate = 0;
-    (void)snprintf(command, sizeof command,
-                   "python3 " BENCH_SOURCE_DIR
-                   "/bench/celery_echo.py %d redis+socket://%s 2>/dev/null",
-                   jobs, lab->server.socket);
-    lab_flush(lab);
-    FILE *f = popen(command, "re");
-    if (!f)
-        lab_fail("no shell");
-    if (fscanf(f, "%lf", &rate) != 1)
-        rate = 0;
-    (void)pclose(f); /* without a figure it has failed */
-    lab_flush(lab);
-    return rate;
+    struct peer_drain r;
+    return peer_drain(lab, &peer_celery, jobs, &r) ? r.per_s : 0;
 }
 
-static void show(const char *what, double rate, double floor, const char *note)
+/* key: of the figures' names. */
+static void show(const char *what, const char *key, double rate, double floor, const char *note)
 {
     printf("  %-36s %9.0f jobs/s", what, rate);
     if (floor > 0)
         printf("   %5.2f of its floor", rate / floor);
     printf("%s\n", note);
+    key_figure(rate, "%s_per_s", key);
+    if (floor > 0)
+        key_figure(rate / floor, "%s_ratio", key);
 }
 
 int main(int argc, char **argv)
@@ -208,15 +201,16 @@ int main(int argc, char **argv)
 
     double floor = lab_median(bare, runs), spawn = lab_median(spawns, runs);
     printf("programs, medians of %d runs; %d warm processes of Python\n", runs, processes);
-    show("warm: bare loop over pipes", floor, 0, "");
+    show("warm: bare loop over pipes", "warm_floor", floor, 0, "");
     (void)snprintf(note, sizeof note, "   %.1f us CPU of the worker a job", lab_median(cpu, runs));
-    show("warm: worker, 100 threads", lab_median(warm, runs), floor, note);
-    show("warm: worker, a thread for each process", lab_median(few, runs), floor, "");
-    show("cold: exec of the same Python", lab_median(cold, runs), 0, "");
+    show("warm: worker, 100 threads", "warm", lab_median(warm, runs), floor, note);
+    show("warm: worker, a thread for each process", "few", lab_median(few, runs), floor, "");
+    show("cold: exec of the same Python", "cold", lab_median(cold, runs), 0, "");
     double peer = lab_median(celery, runs);
-    show("celery: the same echo, 2 solo workers", peer, 0,
+    show("celery: the same echo, 2 solo workers", "celery", peer, 0,
          peer > 0 ? "" : "   (not installed: Debian's python3-celery)");
-    show("true: bare posix_spawn loop", spawn, 0, "");
-    show("true: exec", lab_median(trues, runs), spawn, "");
+    show("true: bare posix_spawn loop", "true_floor", spawn, 0, "");
+    show("true: exec", "true", lab_median(trues, runs), spawn, "");
+    key_figures_print();
     return 0;
 }

@@ -23,6 +23,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/thread.h"
+#include "key_figures.h"
 #include "lab.h"
 
 enum { RUNS_MAX = 50, THREADS = 32, PIPELINE = STORE_ENQUEUE_MAX };
@@ -182,10 +183,14 @@ static double run_straight(struct lab *lab, int requests, int width, bool guarde
 
 /* ---- the table ---- */
 
-static void print(const char *name, double *ours, const char *floor_name, double *floor, int runs)
+/* key: of the figures' names. */
+static void print(const char *name, const char *key, double *ours, const char *floor_name,
+                  double *floor, int runs)
 {
     double a = lab_median(ours, runs), b = lab_median(floor, runs);
     (void)printf("%-22s %9.0f/s   %s %9.0f/s   ratio %.2f\n", name, a, floor_name, b, a / b);
+    key_figure(a, "%s_per_s", key);
+    key_figure(b, "%s_floor_per_s", key);
 }
 
 int main(int argc, char **argv)
@@ -218,10 +223,10 @@ int main(int argc, char **argv)
         guarded[i] = run_straight(&lab, o.requests, 1, true, &cpu[0][i]);
         bare[i] = run_straight(&lab, o.requests, 1, false, &cpu[1][i]);
     }
-    print("add, 1 thread", add1, "append + fdatasync", append, runs);
-    print("add, 32 threads", addn, "append + fdatasync", append, runs);
-    print("replay", replay, "pipelines of 64   ", piped, runs);
-    print("enqueue with a guard", guarded, "without           ", bare, runs);
+    print("add, 1 thread", "add1", add1, "append + fdatasync", append, runs);
+    print("add, 32 threads", "add32", addn, "append + fdatasync", append, runs);
+    print("replay", "replay", replay, "pipelines of 64   ", piped, runs);
+    print("enqueue with a guard", "guard", guarded, "without           ", bare, runs);
     (void)printf("Redis' processor time, us a request: %.1f with a guard, %.1f without\n",
                  lab_median(cpu[0], runs), lab_median(cpu[1], runs));
     lab_close(&lab);
@@ -230,5 +235,6 @@ int main(int argc, char **argv)
         name_in(&o, left[i], path);
         (void)remove(path); /* the folder last */
     }
+    key_figures_print();
     return EXIT_SUCCESS;
 }

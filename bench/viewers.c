@@ -23,6 +23,7 @@
 #include "base/clock.h"
 #include "base/thread.h"
 #include "front.h"
+#include "key_figures.h"
 #include "sse.h"
 #include "store/enqueue.h"
 
@@ -34,11 +35,14 @@ enum {
     EVENTS_AT_ONCE = 512
 };
 
-static void report(const char *what, double *us, int n)
+/* key: of the figures' names. */
+static void report(const char *what, const char *key, double *us, int n)
 {
     (void)lab_median(us, n); /* sorts */
     printf("  %-28s p50 %6.0f us   p99 %6.0f us   max %6.0f us\n", what, us[n / 2],
            us[(int)(n * 0.99)], us[n - 1]);
+    key_figure(us[n / 2] / 1000, "%s_p50_ms", key);
+    key_figure(us[(int)(n * 0.99)] / 1000, "%s_p99_ms", key);
 }
 
 /* ---- the floor ---- */
@@ -182,12 +186,12 @@ static void crowd_close(struct crowd *c)
         sse_close(&c->viewers[i]);
 }
 
-/* Connections of the API to Redis, of all kinds. */
-static int64_t connections(struct lab *lab)
+/* Connections of the API to Redis: "normal" ones, or subscriptions ("pubsub"). */
+static int64_t connections(struct lab *lab, const char *type)
 {
     struct reply *list = NULL;
     int64_t n = 0;
-    if (redis_callf(lab->conn, &list, NULL, "CLIENT LIST") != 0)
+    if (redis_callf(lab->conn, &list, NULL, "CLIENT LIST TYPE %s", type) != 0)
         lab_fail("CLIENT LIST");
     struct slice text = reply_str(list);
     for (const char *at = text.p; (at = strstr(at, " name=sluice-api")) != NULL; at++)
@@ -216,9 +220,15 @@ static void run_crowd(struct lab *lab, const struct front *front, struct crowd *
            (double)(served_kb - empty_kb) / c->n);
     printf("  %-28s %" PRId64 " KiB empty, %" PRId64 " and %" PRId64 " KiB with them\n", "",
            empty_kb, waiting_kb, served_kb);
-    printf("  %-28s %" PRId64 "\n", "its connections to Redis", connections(lab));
+    int64_t normal = connections(lab, "normal"), subscriptions = connections(lab, "pubsub");
+    printf("  %-28s %" PRId64 ", %" PRId64 " of them subscriptions\n", "its connections to Redis",
+           normal + subscriptions, subscriptions);
     printf("  %-28s %.0f events/s, %.2f us of its processor time each\n", "events delivered",
            sent / took, cpu * 1e6 / sent);
+    key_figure(c->n, "viewers");
+    key_figure((double)(served_kb - empty_kb) / c->n, "kib_each");
+    key_figure((double)subscriptions, "subscriptions");
+    key_figure(sent / took, "delivered_per_s");
     crowd_close(c);
 }
 
@@ -250,14 +260,15 @@ int main(int argc, char **argv)
 
     printf("from emit to viewer, %d events, one at a time\n", SAMPLES);
     run_floor(&lab, us);
-    report("floor, PUBLISH to subscriber", us, SAMPLES);
+    report("floor, PUBLISH to subscriber", "floor", us, SAMPLES);
     run_latency(&lab, &front, us);
-    report("emit to viewer", us, SAMPLES);
+    report("emit to viewer", "live", us, SAMPLES);
     run_crowd(&lab, &front, &c, events);
 
     front_close(&front);
     lab_worker_stop(worker);
     lab_close(&lab);
     free(c.viewers);
+    key_figures_print();
     return 0;
 }

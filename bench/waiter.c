@@ -1,5 +1,6 @@
-/* The waiter plugin of the cancel bench: holds the fifo that is its only argument open until it is
- * told to stop, and asks for that ten times in a millisecond. */
+/* The waiter plugin of the cancel and recovery benches: writes a byte into the fifo that is its
+ * only argument, and holds it open until it is told to stop, for which it asks ten times in a
+ * millisecond. */
 #include <fcntl.h>
 #include <string.h>
 #include <time.h>
@@ -16,7 +17,7 @@ static int run(struct sluice_job *job, const struct sluice_job_info *info,
     if (first && last > first && (size_t)(last - first) < sizeof path)
         memcpy(path, first + 1, (size_t)(last - first - 1));
     int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0 || write(fd, "", 1) != 1)
         return SLUICE_DEAD;
     while (!api->cancelled(job))
         (void)nanosleep(&pause, NULL);

@@ -50,6 +50,14 @@ void command_copy(struct command *c, struct slice arg)
     append(c, (struct command_arg){.n = arg.n, .at = at});
 }
 
+void command_join(struct command *c, struct slice first, struct slice second)
+{
+    size_t at = c->owned.n;
+    buf_put(&c->owned, first);
+    buf_put(&c->owned, second);
+    append(c, (struct command_arg){.n = first.n + second.n, .at = at});
+}
+
 void command_int(struct command *c, int64_t n)
 {
     size_t at = c->owned.n;

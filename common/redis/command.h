@@ -36,6 +36,8 @@ void command_clear(struct command *c);
 void command_add(struct command *c, struct slice arg);  /* borrowed */
 void command_text(struct command *c, const char *arg);  /* borrowed */
 void command_copy(struct command *c, struct slice arg); /* copied */
+/* One argument of two, copied. */
+void command_join(struct command *c, struct slice first, struct slice second);
 void command_int(struct command *c, int64_t n);
 void command_printf(struct command *c, const char *fmt, ...) printf_like(2, 3);
 

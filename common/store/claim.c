@@ -24,6 +24,7 @@ static void build_claim(const struct store *s, const struct claim_request *r,
                         struct script_call *call)
 {
     struct command *cmd = &call->cmd;
+    enum key lists = r->trial ? KEY_TRIAL_PREFIX : KEY_QUEUE_PREFIX;
     script_begin(call, &script_claim, 5 + r->nqueues);
     command_add(cmd, store_key(s, KEY_CLAIMS));
     command_printf(cmd, "%s%" PRIu64, s->key[KEY_OWN_CLAIM_PREFIX], r->seq);
@@ -31,13 +32,12 @@ static void build_claim(const struct store *s, const struct claim_request *r,
     command_add(cmd, store_key(s, KEY_PAUSED));
     command_add(cmd, store_key(s, KEY_DEAD));
     for (int i = 0; i < r->nqueues; i++)
-        store_add_key(cmd, s, r->trial ? KEY_TRIAL_PREFIX : KEY_QUEUE_PREFIX, r->queues[i]);
+        store_add_key(cmd, s, lists, r->queues[i]);
     command_int(cmd, (int64_t)r->seq);
     command_int(cmd, r->want);
     command_int(cmd, r->max_bytes);
     command_int(cmd, r->max_payload);
-    for (int i = 0; i < r->nqueues; i++)
-        command_text(cmd, r->queues[i]);
+    command_int(cmd, (int64_t)store_key(s, lists).n);
 }
 
 /* Whether the reply is one that claim.lua gives to this request: what follows may rely on it. */

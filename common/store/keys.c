@@ -96,7 +96,7 @@ const char *store_identity(const struct store *s)
 
 void store_add_key(struct command *cmd, const struct store *s, enum key prefix, const char *suffix)
 {
-    command_printf(cmd, "%s%s", s->key[prefix], suffix);
+    command_join(cmd, store_key(s, prefix), slice_of(suffix));
 }
 
 void store_add_day_key(struct command *cmd, const struct store *s, enum key stat, double now)

@@ -26,9 +26,10 @@ START_TEST(keeps_each_kind_of_argument)
     command_printf(&c, "%s:%d", "q", 7);
     command_add(&c, (struct slice){NULL, 0});
     command_copy(&c, (struct slice){"", 0});
+    command_join(&c, slice_of("queue:"), (struct slice){"a\0b", 3});
 
     ck_assert_int_eq(command_error(&c), 0);
-    ck_assert_int_eq(c.n, 7);
+    ck_assert_int_eq(c.n, 8);
     check_arg(&c, 0, "SET", 3);
     check_arg(&c, 1, "k\0\r\n", 4);
     check_arg(&c, 2, "a\0b", 3);
@@ -36,6 +37,7 @@ START_TEST(keeps_each_kind_of_argument)
     check_arg(&c, 4, "q:7", 3);
     check_arg(&c, 5, "", 0);
     check_arg(&c, 6, "", 0);
+    check_arg(&c, 7, "queue:a\0b", 9);
     command_release(&c);
 }
 END_TEST
