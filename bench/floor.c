@@ -66,7 +66,8 @@ static void *drain_main(void *arg)
     if (held > 0) {
         settle_begin(&acks, d->store, NULL, 1795478712);
         settle_ack_claim(&acks, seq, held);
-        check_acks(store_settle(conn, &acks, result, &err), result[0], &err);
+        int rc = store_settle(conn, &acks, result, &err);
+        check_acks(rc, result[0], &err);
     }
     settle_release(&acks);
     redis_conn_free(conn);

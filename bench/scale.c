@@ -353,11 +353,13 @@ int main(int argc, char **argv)
         queues[i] = names[i];
     }
     backlog_max = smaller(backlog_max, free_memory() / BYTES_WAITING);
+    double load = 0;
+    (void)getloadavg(&load, 1); /* without it 0 is shown */
     lab_open(&lab, NULL);
     printf("# medians of %d runs of about %" PRId64 " no-op jobs; payload: %" PRId64
-           " bytes in all\n"
+           " bytes in all; load of the machine before: %.1f\n"
            "curve\tx\tside\tcpu_us\tredis_us\tper_s\n",
-           runs, jobs_a_run, payload_total);
+           runs, jobs_a_run, payload_total, load);
     for (int c = 0; c < NCURVES; c++)
         if (wanted(curves[c].name, argc, argv))
             measure(&lab, &curves[c]);
