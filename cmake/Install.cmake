@@ -24,6 +24,7 @@ get_property(texts GLOBAL PROPERTY SLUICE_PRINTED)
 add_custom_target(printed ALL DEPENDS ${texts})
 
 install(TARGETS sluice sluice-worker sluice-api RUNTIME)
+install(TARGETS sluice-limit RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/sluice)
 install(FILES ${printed}/sluice.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES ${printed}/sluice-worker.8 ${printed}/sluice-api.8
     DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)

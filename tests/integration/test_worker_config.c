@@ -2,6 +2,10 @@
  * at start. */
 #include "test_worker.h"
 
+#include <fcntl.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+
 static const char good[] = "worker: {threads: 3}\nhandlers:\n" TEST_HANDLER;
 
 /* Runs `sluice-worker --check-config` on a text; returns what it printed. free() it. */
@@ -82,6 +86,44 @@ START_TEST(bad_settings_are_refused_in_one_line)
     text = worker_process_log(&worker);
     check_line(text, r->line);
     free(text);
+}
+END_TEST
+
+static void copy_worker(const char *to)
+{
+    struct stat st;
+    int in = open(WORKER_PROGRAM, O_RDONLY | O_CLOEXEC);
+    int out = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
+    ck_assert(in >= 0 && out >= 0 && fstat(in, &st) == 0);
+    for (off_t done = 0; done < st.st_size;)
+        ck_assert_int_gt(sendfile(out, in, &done, (size_t)(st.st_size - done)), 0);
+    ck_assert_int_eq(close(in), 0);
+    ck_assert_int_eq(close(out), 0);
+}
+
+/* It lies beside the worker; here the worker has been taken elsewhere alone. */
+START_TEST(bounds_need_their_program)
+{
+    char folder[128], copy[160], line[256];
+    (void)snprintf(folder, sizeof folder, "%s/bin", server.dir);
+    (void)snprintf(copy, sizeof copy, "%s/worker", folder);
+    (void)snprintf(
+        line, sizeof line,
+        ":2: max_cpu and max_memory need %s/../libexec/sluice/sluice-limit: No such file "
+        "or directory\n",
+        folder);
+    ck_assert_int_eq(mkdir(folder, 0700), 0);
+    copy_worker(copy);
+    worker_process_spawn(
+        &worker, &server,
+        &(struct worker_options){
+            .program = copy, .settings = "handlers:\n  - {class: x, exec: [sh], max_cpu: 1}\n"});
+    ck_assert_int_eq(worker_process_wait(&worker, HANG_MS), 2);
+    char *text = worker_process_log(&worker);
+    check_line(text, line);
+    free(text);
+    ck_assert_int_eq(unlink(copy), 0);
+    ck_assert_int_eq(rmdir(folder), 0);
 }
 END_TEST
 
@@ -243,6 +285,7 @@ Suite *test_suite(void)
     TCase *tc = new_case(suite, "check");
     tcase_add_test(tc, good_settings_are_shown);
     tcase_add_loop_test(tc, bad_settings_are_refused_in_one_line, 0, REFUSALS);
+    tcase_add_test(tc, bounds_need_their_program);
     tcase_add_test(tc, settings_that_are_no_yaml_are_refused);
     tcase_add_test(tc, bad_environment_is_refused);
     tcase_add_test(tc, later_sources_win);

@@ -1,17 +1,15 @@
 /*
  * A bound on the memory of a run's processes together, by control groups, where those are
- * delegated; and of each by itself, where not; there it is laid on a program that runs already, so
- * these read their job first. Each test holds on both kinds of machines, and says which it was:
- * "control group" in its output.
+ * delegated; and of each by itself, where not. Each test holds on both kinds of machines, and says
+ * which it was: "control group" in its output.
  */
 #include "test_worker.h"
 
 static const char settings[] =
     "worker: {threads: 4}\n"
     "handlers:\n" TEST_HANDLER "  - {class: one, track: true, max_memory: 64, exec: [sh, -c, "
-    "\"read -r job; head -c 200M /dev/zero | tail "
-    "-c 200M >/dev/null\"]}\n"
-    "  - {class: two, track: true, max_memory: 64, exec: [sh, -c, \"read -r job; f() { (head -c "
+    "\"head -c 200M /dev/zero | tail -c 200M >/dev/null\"]}\n"
+    "  - {class: two, track: true, max_memory: 64, exec: [sh, -c, \"f() { (head -c "
     "50M /dev/zero; "
     "sleep 2) | tail -c 50M >/dev/null; }; f & f; wait\"]}\n"
     "  - {class: little, track: true, max_memory: 64, exec: [sh, -c, \"head -c 5M /dev/zero | tail "

@@ -2,6 +2,7 @@
 #include "unit/fake_exec.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -179,6 +180,16 @@ static bool has_line(const struct buf *text, const char *line)
     return false;
 }
 
+/* Loops over these see the same with a bound, which goes by way of sluice-limit: nothing that the
+ * program has or is told may differ. */
+enum { EITHER_WAY = 2, PLENTY_MB = 4096 };
+
+static void init_either_way(struct fake_exec *x, const char *script, int way)
+{
+    fake_exec_init(x, script);
+    x->conf.max_memory_mb = way * PLENTY_MB;
+}
+
 START_TEST(the_environment_has_the_job_and_no_secrets)
 {
     const char *const set[] = {
@@ -190,7 +201,7 @@ START_TEST(the_environment_has_the_job_and_no_secrets)
                              {(char *)"EXTRA", (char *)"a=b c"},
                              {(char *)"SLUICE_QUEUE", (char *)"forged"}};
     struct fake_exec x;
-    fake_exec_init(&x, "env");
+    init_either_way(&x, "env", _i);
     x.conf.env = own;
     x.conf.nenv = 3;
     x.job.attempt = 7;
@@ -219,7 +230,9 @@ START_TEST(the_child_has_three_descriptors)
     int leak = open("/dev/null", O_RDONLY); /* on purpose without O_CLOEXEC */
     ck_assert_int_ge(leak, 3);
     struct fake_exec x;
-    fake_exec(&x, "ls /proc/$$/fd; :");
+    init_either_way(&x, "ls /proc/$$/fd; :", _i);
+    fake_exec_open(&x);
+    fake_exec_run(&x);
     assert_done(&x);
     ck_assert_str_eq(buf_str(&x.run.events), "0\n1\n2\n");
     fake_exec_release(&x);
@@ -233,8 +246,12 @@ START_TEST(the_child_has_default_signals_and_a_session_of_its_own)
     ck_assert_int_eq(sigfillset(&all), 0);
     ck_assert_int_eq(pthread_sigmask(SIG_BLOCK, &all, &old), 0);
     struct fake_exec x;
-    fake_exec(&x, "set -- $(grep -E '^Sig(Blk|Ign)' /proc/$$/status) $(cat /proc/$$/stat);"
-                  "echo $2; echo $4; [ $9 = $5 ] && [ ${10} = $5 ]");
+    init_either_way(&x,
+                    "set -- $(grep -E '^Sig(Blk|Ign)' /proc/$$/status) $(cat /proc/$$/stat);"
+                    "echo $2; echo $4; [ $9 = $5 ] && [ ${10} = $5 ]",
+                    _i);
+    fake_exec_open(&x);
+    fake_exec_run(&x);
     ck_assert_int_eq(pthread_sigmask(SIG_SETMASK, &old, NULL), 0);
     assert_done(&x);
     char *end;
@@ -253,7 +270,7 @@ START_TEST(workdir_is_where_the_program_runs_and_is_looked_up)
     (void)snprintf(path, sizeof path, "%s/here", dir);
     ck_assert_int_eq(symlink("/bin/pwd", path), 0);
     struct fake_exec x;
-    fake_exec_init(&x, "");
+    init_either_way(&x, "", _i);
     x.argv[0] = (char *)"./here";
     x.argv[1] = NULL;
     x.conf.workdir = dir;
@@ -276,13 +293,57 @@ END_TEST
 START_TEST(a_program_that_is_not_in_path_fails_the_job)
 {
     struct fake_exec x;
-    fake_exec_init(&x, "");
+    init_either_way(&x, "", _i);
     x.argv[0] = (char *)"sluice-no-such-program";
     fake_exec_open(&x);
     fake_exec_run(&x);
     assert_outcome(&x, OUTCOME_FAILED, "SpawnError",
                    "cannot start sluice-no-such-program: No such file or directory");
     fake_exec_release(&x);
+}
+END_TEST
+
+START_TEST(the_program_is_searched_in_our_path_and_not_in_the_job_s)
+{
+    struct conf_env own = {(char *)"PATH", (char *)"/no/such"};
+    struct fake_exec x;
+    init_either_way(&x, "echo \"$PATH\"", _i);
+    x.conf.env = &own;
+    x.conf.nenv = 1;
+    fake_exec_open(&x);
+    fake_exec_run(&x);
+    assert_done(&x);
+    ck_assert_str_eq(buf_str(&x.run.events), "/no/such\n");
+    fake_exec_release(&x);
+}
+END_TEST
+
+/* execvp() would do that. */
+START_TEST(what_is_no_program_is_not_given_to_a_shell)
+{
+    char dir[] = "/tmp/sluice-exec-XXXXXX", path[64], search[64], message[128];
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    (void)snprintf(path, sizeof path, "%s/sluice-text", dir);
+    (void)snprintf(search, sizeof search, "/no/such:%s", dir);
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
+    ck_assert_int_eq(write(fd, "echo no\n", 8), 8);
+    ck_assert_int_eq(close(fd), 0);
+    ck_assert_int_eq(setenv("PATH", search, 1), 0);
+    struct fake_exec x;
+    init_either_way(&x, "", _i);
+    x.argv[0] = (char *)"sluice-text";
+    fake_exec_open(&x);
+    fake_exec_run(&x);
+    (void)snprintf(message, sizeof message, "cannot start sluice-text: %s", strerror(ENOEXEC));
+    assert_outcome(&x, OUTCOME_FAILED, "SpawnError", message);
+
+    ck_assert_int_eq(chmod(path, 0), 0);
+    fake_exec_run(&x);
+    (void)snprintf(message, sizeof message, "cannot start sluice-text: %s", strerror(EACCES));
+    assert_outcome(&x, OUTCOME_FAILED, "SpawnError", message);
+    fake_exec_release(&x);
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(rmdir(dir), 0);
 }
 END_TEST
 
@@ -317,10 +378,8 @@ END_TEST
 static const struct {
     const char *script, *message;
 } spins[] = {
-    {"ulimit -c 0; read -r job; while :; do :; done",
-     "used 1 s of processor time, killed by SIGXCPU"},
-    {"trap '' XCPU; read -r job; while :; do :; done",
-     "used 1 s of processor time, killed by SIGKILL"},
+    {"ulimit -c 0; while :; do :; done", "used 1 s of processor time, killed by SIGXCPU"},
+    {"trap '' XCPU; while :; do :; done", "used 1 s of processor time, killed by SIGKILL"},
 };
 
 START_TEST(max_cpu_ends_a_program)
@@ -337,7 +396,7 @@ START_TEST(max_cpu_ends_a_program)
 END_TEST
 
 /* tail(1) keeps 100 MB of a pipe in memory. */
-static const char fat[] = "read -r job; head -c 100000000 /dev/zero | tail -c 100000000 >/dev/null";
+static const char fat[] = "head -c 100000000 /dev/zero | tail -c 100000000 >/dev/null";
 
 START_TEST(max_memory_makes_allocations_fail)
 {
@@ -349,6 +408,47 @@ START_TEST(max_memory_makes_allocations_fail)
     ck_assert_int_eq(x.out.kind, OUTCOME_FAILED);
     ck_assert_str_eq(x.out.error_class, "ExitStatus");
     ck_assert_ptr_nonnull(strstr(buf_str(&x.out.message), "memory"));
+    fake_exec_release(&x);
+}
+END_TEST
+
+/* The bound is laid before the program's first instruction. Else it would be a race, which is won
+ * here by whoever is not us: on one processor, as a batch, we go on only when the program rests. */
+START_TEST(a_program_that_forks_at_once_does_not_escape)
+{
+    enum { ROUNDS = 10 };
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(sched_getcpu(), &one);
+    ck_assert_int_eq(sched_setaffinity(0, sizeof one, &one), 0);
+    ck_assert_int_eq(sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0}), 0);
+    struct fake_exec x;
+    fake_exec_init(&x, "(ulimit -d; ulimit -S -t; ulimit -H -t) & wait");
+    x.conf.max_memory_mb = 64;
+    x.conf.max_cpu_s = 7;
+    fake_exec_open(&x);
+    for (int i = 0; i < ROUNDS; i++) {
+        buf_clear(&x.run.events);
+        fake_exec_run(&x);
+        assert_done(&x);
+        ck_assert_str_eq(buf_str(&x.run.events), "65536\n7\n8\n");
+    }
+    fake_exec_release(&x);
+}
+END_TEST
+
+/* What we have been given ourselves is not raised. */
+START_TEST(a_lower_limit_of_our_own_stays)
+{
+    const struct rlimit lower = {.rlim_cur = 500, .rlim_max = 600};
+    struct fake_exec x;
+    fake_exec_init(&x, "ulimit -S -t; ulimit -H -t");
+    x.conf.max_cpu_s = 1000;
+    fake_exec_open(&x);
+    ck_assert_int_eq(setrlimit(RLIMIT_CPU, &lower), 0);
+    fake_exec_run(&x);
+    assert_done(&x);
+    ck_assert_str_eq(buf_str(&x.run.events), "600\n600\n");
     fake_exec_release(&x);
 }
 END_TEST
@@ -391,11 +491,15 @@ Suite *test_suite(void)
     suite_add_tcase(s, flow);
     TCase *place = tcase_create("surroundings");
     tcase_set_timeout(place, 60);
-    tcase_add_test(place, the_environment_has_the_job_and_no_secrets);
-    tcase_add_test(place, the_child_has_three_descriptors);
-    tcase_add_test(place, the_child_has_default_signals_and_a_session_of_its_own);
-    tcase_add_test(place, workdir_is_where_the_program_runs_and_is_looked_up);
-    tcase_add_test(place, a_program_that_is_not_in_path_fails_the_job);
+    tcase_add_loop_test(place, the_environment_has_the_job_and_no_secrets, 0, EITHER_WAY);
+    tcase_add_loop_test(place, the_child_has_three_descriptors, 0, EITHER_WAY);
+    tcase_add_loop_test(place, the_child_has_default_signals_and_a_session_of_its_own, 0,
+                        EITHER_WAY);
+    tcase_add_loop_test(place, workdir_is_where_the_program_runs_and_is_looked_up, 0, EITHER_WAY);
+    tcase_add_loop_test(place, a_program_that_is_not_in_path_fails_the_job, 0, EITHER_WAY);
+    tcase_add_loop_test(place, the_program_is_searched_in_our_path_and_not_in_the_job_s, 0,
+                        EITHER_WAY);
+    tcase_add_loop_test(place, what_is_no_program_is_not_given_to_a_shell, 0, EITHER_WAY);
     tcase_add_loop_test(place, what_cannot_work_is_a_configuration_error, 0,
                         sizeof refused / sizeof *refused);
     suite_add_tcase(s, place);
@@ -403,6 +507,8 @@ Suite *test_suite(void)
     tcase_set_timeout(limits, 60);
     tcase_add_loop_test(limits, max_cpu_ends_a_program, 0, 2);
     tcase_add_test(limits, max_memory_makes_allocations_fail);
+    tcase_add_test(limits, a_program_that_forks_at_once_does_not_escape);
+    tcase_add_test(limits, a_lower_limit_of_our_own_stays);
     tcase_add_test(limits, usage_is_told);
     suite_add_tcase(s, limits);
     return s;

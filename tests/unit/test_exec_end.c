@@ -72,7 +72,7 @@ START_TEST(a_child_without_a_pidfd_is_watched_all_the_same)
     struct watch_end end;
     fake_exec_init(&x, "echo seen; exit 3");
     fake_exec_open(&x);
-    ck_assert_int_eq(child_spawn(x.argv, environ, NULL, &child), 0);
+    ck_assert_int_eq(child_spawn(x.argv, environ, NULL, NULL, &child), 0);
     child_close_pipe(&child.pidfd);
     watch_child(&child, &(struct watch_talk){.input = x.job.payload}, &x.job, &x.run, &fake_ops,
                 fake_exec_limits(&x), &end);
@@ -236,6 +236,7 @@ START_TEST(many_threads_leave_no_descriptor_and_no_zombie)
     struct thread threads[THREADS];
     fake_exec_init(&x, "");
     x.argv[0] = (char *)"echo";
+    x.conf.max_memory_mb = 4096 * _i; /* the second time by way of sluice-limit */
     fake_exec_open(&x);
     int before = proc_descriptors(getpid());
     for (int i = 0; i < THREADS; i++)
@@ -281,15 +282,17 @@ static void *relieve_when_stuck(void *arg)
     return NULL;
 }
 
-/* Any number of descriptors too few: 6 pipe ends are needed. */
+/* Any number of descriptors too few: 6 pipe ends are needed, and 8 by way of sluice-limit. */
+enum { ENDS = 6, ENDS_BOUNDED = 8 };
 START_TEST(a_run_waits_for_descriptors_and_keeps_its_job)
 {
     struct fake_exec x;
     struct thread t;
     fake_exec_init(&x, "echo at last");
+    x.conf.max_memory_mb = _i < ENDS ? 0 : 4096;
     fake_exec_open(&x);
     struct relief relief = {.x = &x};
-    limit_descriptors(&relief.limit, _i);
+    limit_descriptors(&relief.limit, _i < ENDS ? _i : _i - ENDS);
     ck_assert_int_eq(thread_start(&t, "relief", relieve_when_stuck, &relief), 0);
     fake_exec_run(&x);
     thread_join(&t);
@@ -336,8 +339,9 @@ Suite *test_suite(void)
     suite_add_tcase(s, stop);
     TCase *scarce = tcase_create("resources");
     tcase_set_timeout(scarce, 120);
-    tcase_add_test(scarce, many_threads_leave_no_descriptor_and_no_zombie);
-    tcase_add_loop_test(scarce, a_run_waits_for_descriptors_and_keeps_its_job, 0, 6);
+    tcase_add_loop_test(scarce, many_threads_leave_no_descriptor_and_no_zombie, 0, 2);
+    tcase_add_loop_test(scarce, a_run_waits_for_descriptors_and_keeps_its_job, 0,
+                        ENDS + ENDS_BOUNDED);
     tcase_add_test(scarce, a_wait_for_descriptors_ends_with_the_job);
     suite_add_tcase(s, scarce);
     return s;

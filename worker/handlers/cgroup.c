@@ -14,12 +14,13 @@
 
 #include "base/clock.h"
 
-enum { TEXT_MAX = 1 << 20, FOLDER_MAX = 4096 };
+enum { TEXT_MAX = 1 << 20 };
 #define OWN_GROUP      "worker"
 #define RUN_PREFIX     "run-"
 #define REMOVE_WAIT_NS (1 * NS_PER_S) /* for the killed to be gone */
 
 static int root_fd = -1; /* the group that we were started in, once it is ours to divide */
+static char root_path[CGROUP_FOLDER_MAX]; /* its folder */
 static bool opened;
 static struct err refusal;
 static atomic_uint_fast64_t runs;
@@ -87,7 +88,7 @@ static bool read_mount(const char *line, char *root, char *folder)
 
 int cgroup_locate(const char *cgroup, const char *mountinfo, char *ret, size_t size)
 {
-    char root[FOLDER_MAX], folder[FOLDER_MAX];
+    char root[CGROUP_FOLDER_MAX], folder[CGROUP_FOLDER_MAX];
     const char *path = NULL;
     for (const char *line = cgroup; line && !path; line = strchr(line, '\n')) {
         line += *line == '\n';
@@ -182,17 +183,17 @@ static int divide(int folder, struct err *err)
 
 static int open_root(struct err *err)
 {
-    char *cgroup = malloc(TEXT_MAX), *mountinfo = malloc(TEXT_MAX), path[FOLDER_MAX];
+    char *cgroup = malloc(TEXT_MAX), *mountinfo = malloc(TEXT_MAX);
     int rc = cgroup && mountinfo ? 0 : -ENOMEM;
     if (rc == 0)
         rc = read_at(AT_FDCWD, "/proc/self/cgroup", cgroup, TEXT_MAX);
     if (rc == 0)
         rc = read_at(AT_FDCWD, "/proc/self/mountinfo", mountinfo, TEXT_MAX);
     if (rc == 0)
-        rc = cgroup_locate(cgroup, mountinfo, path, sizeof path);
+        rc = cgroup_locate(cgroup, mountinfo, root_path, sizeof root_path);
     free(cgroup);
     free(mountinfo);
-    int fd = rc == 0 ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    int fd = rc == 0 ? open(root_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     if (fd < 0)
         return err_set(err, -ENOTSUP, "it is in no control group of version 2 that it can see");
     rc = divide(fd, err);
@@ -238,12 +239,12 @@ bool cgroup_begin(struct cgroup *g, int memory_mb)
     return false;
 }
 
-void cgroup_add(const struct cgroup *g, pid_t pid)
+const char *cgroup_entry(const struct cgroup *g, char ret[CGROUP_ENTRY_MAX])
 {
-    char text[16];
-    (void)snprintf(text, sizeof text, "%d", (int)pid);
-    if (g->fd >= 0)
-        (void)!write_at(g->fd, "cgroup.procs", text); /* fails when it has exited already */
+    if (g->fd < 0)
+        return NULL;
+    (void)snprintf(ret, CGROUP_ENTRY_MAX, "%s/%s/cgroup.procs", root_path, g->name);
+    return ret;
 }
 
 void cgroup_end(struct cgroup *g, struct cgroup_usage *ret)

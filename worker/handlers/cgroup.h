@@ -21,10 +21,12 @@
 #define SLUICE_WORKER_HANDLERS_CGROUP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "base/err.h"
+
+enum { CGROUP_FOLDER_MAX = 4096, CGROUP_ENTRY_MAX = CGROUP_FOLDER_MAX + 64 };
 
 struct cgroup {
     int fd; /* its folder; -1: none */
@@ -45,8 +47,9 @@ int cgroups_open(struct err *err) warn_unused_result;
  * one cannot be made, the other functions do nothing to it. Returns whether it was made. */
 bool cgroup_begin(struct cgroup *g, int memory_mb);
 
-/* Puts a process, and what it will start, into the group. */
-void cgroup_add(const struct cgroup *g, pid_t pid);
+/* The file that a process enters the group by, for itself and for what it will start, when it
+ * writes "0" to it. NULL without a group. */
+const char *cgroup_entry(const struct cgroup *g, char ret[CGROUP_ENTRY_MAX]);
 
 /* Kills all that is in the group and removes it. */
 void cgroup_end(struct cgroup *g, struct cgroup_usage *ret);

@@ -2,14 +2,17 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/thread.h"
+#include "handlers/limit.h"
 
 enum { PARENT, CHILD }; /* whose end of a pipe */
+enum { PIPES = 3, PIPES_MAX = LIMIT_REPORT_FD + 1 };
 
 static struct mutex mutex = {PTHREAD_MUTEX_INITIALIZER};
 /* guards: below, and the links of the children */
@@ -44,7 +47,8 @@ static void strike_out(struct child *c)
     mutex_unlock(&mutex);
 }
 
-/* A pipe for one of the child's descriptors: our end does not block, its end does. */
+/* A pipe for one of the child's descriptors: our end does not block, its end does. That of the
+ * report is waited for. */
 static int open_pipe(int child_fd, int ends[2])
 {
     int fds[2];
@@ -53,7 +57,7 @@ static int open_pipe(int child_fd, int ends[2])
     bool child_reads = child_fd == STDIN_FILENO;
     ends[PARENT] = child_reads ? fds[1] : fds[0];
     ends[CHILD] = child_reads ? fds[0] : fds[1];
-    if (fcntl(ends[PARENT], F_SETFL, O_NONBLOCK) < 0)
+    if (child_fd != LIMIT_REPORT_FD && fcntl(ends[PARENT], F_SETFL, O_NONBLOCK) < 0)
         return -errno;
     return 0;
 }
@@ -72,22 +76,24 @@ static int set_attributes(posix_spawnattr_t *attr)
     return rc;
 }
 
-static int set_actions(posix_spawn_file_actions_t *actions, int pipes[3][2], const char *workdir)
+/* No end of a pipe is one of 0-2, and 3 comes last: no dup2() overwrites what another one needs. */
+static int set_actions(posix_spawn_file_actions_t *actions, int pipes[][2], int n,
+                       const char *workdir)
 {
     int rc = 0;
-    for (int fd = 0; fd < 3 && rc == 0; fd++)
+    for (int fd = 0; fd < n && rc == 0; fd++)
         rc = posix_spawn_file_actions_adddup2(actions, pipes[fd][CHILD], fd);
 #if __GLIBC_PREREQ(2, 34)
     /* All of ours are close-on-exec; a library or a plugin may have opened others. */
     if (rc == 0)
-        rc = posix_spawn_file_actions_addclosefrom_np(actions, 3);
+        rc = posix_spawn_file_actions_addclosefrom_np(actions, n);
 #endif
     if (rc == 0 && workdir)
         rc = posix_spawn_file_actions_addchdir_np(actions, workdir);
     return rc;
 }
 
-static int spawn(char *const *argv, char *const *env, const char *workdir, int pipes[3][2],
+static int spawn(char *const *argv, char *const *env, const char *workdir, int pipes[][2], int n,
                  pid_t *ret)
 {
     posix_spawnattr_t attr;
@@ -99,7 +105,7 @@ static int spawn(char *const *argv, char *const *env, const char *workdir, int p
     if (rc == 0) {
         rc = set_attributes(&attr);
         if (rc == 0)
-            rc = set_actions(&actions, pipes, workdir);
+            rc = set_actions(&actions, pipes, n, workdir);
         if (rc == 0)
             rc = posix_spawnp(ret, argv[0], &actions, &attr, argv, env);
         (void)posix_spawn_file_actions_destroy(&actions); /* frees memory, always succeeds */
@@ -108,16 +114,20 @@ static int spawn(char *const *argv, char *const *env, const char *workdir, int p
     return -rc;
 }
 
-int child_spawn(char *const *argv, char *const *env, const char *workdir, struct child *ret)
+int child_spawn(char *const *argv, char *const *env, const char *workdir,
+                const struct bounds *bounds, struct child *ret)
 {
-    int pipes[3][2] = {{-1, -1}, {-1, -1}, {-1, -1}};
+    int pipes[PIPES_MAX][2] = {{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}};
+    bool bounded = bounds_any(bounds);
+    struct bounds_command *command = bounded ? bounds_command(bounds, argv) : NULL;
+    int n = bounded ? PIPES_MAX : PIPES, rc = bounded && !command ? -ENOMEM : 0;
     pid_t pid = -1;
-    int rc = 0;
-    for (int fd = 0; fd < 3 && rc == 0; fd++)
+    for (int fd = 0; fd < n && rc == 0; fd++)
         rc = open_pipe(fd, pipes[fd]);
     if (rc == 0)
-        rc = spawn(argv, env, workdir, pipes, &pid);
-    for (int fd = 0; fd < 3; fd++) {
+        rc = spawn(command ? command->argv : argv, env, workdir, pipes, n, &pid);
+    free(command);
+    for (int fd = 0; fd < n; fd++) {
         child_close_pipe(&pipes[fd][CHILD]);
         if (rc < 0)
             child_close_pipe(&pipes[fd][PARENT]);
@@ -132,20 +142,12 @@ int child_spawn(char *const *argv, char *const *env, const char *workdir, struct
         .err = pipes[STDERR_FILENO][PARENT],
     };
     enlist(ret);
-    return 0;
-}
-
-/* Memory of its own is what RLIMIT_DATA counts: address space that is only reserved is free, which
- * RLIMIT_AS would refuse to half of the runtimes there are. */
-void child_limit(const struct child *c, int cpu_s, int memory_mb)
-{
-    const struct rlimit cpu = {(rlim_t)cpu_s, (rlim_t)cpu_s + 1};
-    const struct rlimit memory = {(rlim_t)memory_mb << 20, (rlim_t)memory_mb << 20};
-    /* Failures: it has exited already, or has lower limits than these. */
-    if (cpu_s > 0)
-        (void)prlimit(c->pid, RLIMIT_CPU, &cpu, NULL);
-    if (memory_mb > 0)
-        (void)prlimit(c->pid, RLIMIT_DATA, &memory, NULL);
+    if (bounded)
+        rc = bounds_await(pipes[LIMIT_REPORT_FD][PARENT]);
+    child_close_pipe(&pipes[LIMIT_REPORT_FD][PARENT]);
+    if (rc < 0)
+        child_end(ret, NULL);
+    return rc;
 }
 
 bool child_error_passes(int code)

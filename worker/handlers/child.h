@@ -28,6 +28,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "handlers/bounds.h"
 
 struct child {
     pid_t pid;
@@ -45,15 +46,9 @@ struct child_usage {
 };
 
 /* Starts argv (argv[0] is searched in PATH when it has no slash) with env in workdir (NULL: the
- * caller's). A relative path in argv[0] is relative to workdir. */
+ * caller's), within bounds (NULL: none). A relative path in argv[0] is relative to workdir. */
 int child_spawn(char *const *argv, char *const *env, const char *workdir,
-                struct child *ret) warn_unused_result;
-
-/* Limits what the child may use from now on, and what it starts from now on likewise: seconds of
- * processor time (then SIGXCPU, and SIGKILL a second later) and MB of memory of its own (then its
- * allocations fail); 0 = no limit. The child runs already, so what it did before is not undone; a
- * program that reads its job first, which is sent later, has done nothing yet. */
-void child_limit(const struct child *c, int cpu_s, int memory_mb);
+                const struct bounds *bounds, struct child *ret) warn_unused_result;
 
 /* Whether a failure to spawn passes by itself: no descriptor, process or memory left. */
 bool child_error_passes(int code);

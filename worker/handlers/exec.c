@@ -24,6 +24,8 @@ enum { EXIT_DEAD = 100 };
 static int exec_open(const struct conf_handler *conf, struct handler **ret, struct err *err)
 {
     int rc = program_check(conf, "exec", err);
+    if (rc == 0 && (conf->max_cpu_s > 0 || conf->max_memory_mb > 0))
+        rc = bounds_open(err);
     if (rc < 0)
         return rc;
     struct exec_handler *h = calloc(1, sizeof *h);
@@ -63,19 +65,19 @@ struct place {
 static int spawn(const struct exec_handler *h, const struct run_job *job, struct place *ret)
 {
     const struct conf_handler *conf = h->base.conf;
-    char **env;
+    struct bounds bounds = {.cpu_s = conf->max_cpu_s, .memory_mb = conf->max_memory_mb};
+    char **env, entry[CGROUP_ENTRY_MAX];
     int rc = environment_for_job(&h->environment, job, &env);
     if (rc < 0)
         return rc;
-    rc = child_spawn(conf->argv, env, conf->workdir, &ret->child);
-    free(env);
-    if (rc != 0)
-        return rc;
     ret->group.fd = -1;
     if (conf->max_memory_mb > 0 && cgroup_begin(&ret->group, conf->max_memory_mb))
-        cgroup_add(&ret->group, ret->child.pid);
-    child_limit(&ret->child, conf->max_cpu_s, conf->max_memory_mb);
-    return 0;
+        bounds.group = cgroup_entry(&ret->group, entry);
+    rc = child_spawn(conf->argv, env, conf->workdir, &bounds, &ret->child);
+    free(env);
+    if (rc < 0)
+        cgroup_end(&ret->group, &(struct cgroup_usage){0}); /* nobody was in it */
+    return rc;
 }
 
 /* Waits ms or until the run should stop, whichever is earlier. In steps, because stop_fd() would

@@ -44,7 +44,7 @@ static void start(struct process_pool *pool, struct process *p)
 {
     errlog_release(&p->log); /* what its predecessor left unsaid */
     errlog_init(&p->log, say, pool->conf->klass);
-    int rc = child_spawn(pool->conf->argv, pool->env, pool->conf->workdir, &p->child);
+    int rc = child_spawn(pool->conf->argv, pool->env, pool->conf->workdir, NULL, &p->child);
     if (rc == 0) {
         rc = p->child.pidfd < 0 ? -EMFILE : listen_to(pool, p); /* unheard it could not be kept */
         if (rc < 0)
