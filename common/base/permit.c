@@ -9,9 +9,12 @@ void permit_init(struct permit *p, int limit)
     if (sem_init(&p->sem, 0, (unsigned)limit) != 0)
         abort(); /* only fails for a limit beyond SEM_VALUE_MAX, which the settings exclude */
     mutex_init(&p->mutex);
-    cond_init(&p->turn);
     cond_init(&p->look);
-    p->sleeping = 0;
+    for (int i = 0; i < PERMIT_LANES; i++) {
+        p->lane[i] = (struct permit_lane){.sleeping = 0};
+        cond_init(&p->lane[i].cond);
+    }
+    p->next_in = p->next_out = 0;
     p->kept = false;
     atomic_init(&p->roused, 0);
     atomic_init(&p->lookout, false);
@@ -31,7 +34,8 @@ void permit_init(struct permit *p, int limit)
 void permit_release_all(struct permit *p)
 {
     cond_release(&p->look);
-    cond_release(&p->turn);
+    for (int i = 0; i < PERMIT_LANES; i++)
+        cond_release(&p->lane[i].cond);
     mutex_release(&p->mutex);
     (void)sem_destroy(&p->sem);
 }
@@ -98,22 +102,43 @@ static bool is_left_lying(struct permit *p)
            value > atomic_load(&p->roused) + atomic_load(&p->lookout);
 }
 
-static void rouse_locked(struct permit *p)
+/* Who is to be roused, or NULL. To be signalled without the mutex, for which it would only wait. */
+static struct cond *next_locked(struct permit *p)
 {
-    while (p->sleeping > atomic_load(&p->roused) && is_left_lying(p)) {
-        atomic_fetch_add(&p->roused, 1);
-        cond_signal(&p->turn);
+    for (int i = 0; i < PERMIT_LANES && is_left_lying(p); i++) {
+        struct permit_lane *lane = &p->lane[p->next_out++ % PERMIT_LANES];
+        if (lane->sleeping > lane->roused) {
+            lane->roused++;
+            atomic_fetch_add(&p->roused, 1);
+            return &lane->cond;
+        }
     }
+    return NULL;
+}
+
+static void rouse(struct permit *p)
+{
+    struct cond *cond;
+    do {
+        mutex_lock(&p->mutex);
+        cond = next_locked(p);
+        mutex_unlock(&p->mutex);
+        if (cond)
+            cond_signal(cond);
+    } while (cond);
 }
 
 /* One whose time is over may be taken for one that was roused: then one more is roused. */
 static void sleep_locked(struct permit *p, int64_t deadline_ns)
 {
-    p->sleeping++;
-    (void)cond_wait_until(&p->turn, &p->mutex, deadline_ns); /* the caller looks again */
-    p->sleeping--;
-    if (atomic_load(&p->roused) > 0)
+    struct permit_lane *lane = &p->lane[p->next_in++ % PERMIT_LANES];
+    lane->sleeping++;
+    (void)cond_wait_until(&lane->cond, &p->mutex, deadline_ns); /* the caller looks again */
+    lane->sleeping--;
+    if (lane->roused > 0) {
+        lane->roused--;
         atomic_fetch_sub(&p->roused, 1);
+    }
 }
 
 static void look_out_locked(struct permit *p, int64_t deadline_ns)
@@ -152,8 +177,9 @@ static int wait_in_line(struct permit *p, int64_t deadline_ns)
             sleep_locked(p, deadline_ns);
     }
     atomic_fetch_sub(&p->waiting, 1);
-    rouse_locked(p); /* what was left for this one to look for */
     mutex_unlock(&p->mutex);
+    if (is_left_lying(p))
+        rouse(p); /* it was left for this one to look for */
     return rc;
 }
 
@@ -164,11 +190,10 @@ static bool keep(struct permit *p)
         return false;
     mutex_lock(&p->mutex);
     bool kept = atomic_load(&p->lookout) && !p->kept;
-    if (kept) {
-        p->kept = true;
-        cond_signal(&p->look);
-    }
+    p->kept = p->kept || kept;
     mutex_unlock(&p->mutex);
+    if (kept)
+        cond_signal(&p->look);
     return kept;
 }
 
@@ -176,11 +201,8 @@ static void put_back(struct permit *p)
 {
     post(p);
     say_before_looking();
-    if (atomic_load(&p->waiting) == 0 || !is_left_lying(p))
-        return;
-    mutex_lock(&p->mutex);
-    rouse_locked(p);
-    mutex_unlock(&p->mutex);
+    if (atomic_load(&p->waiting) > 0 && is_left_lying(p))
+        rouse(p);
 }
 
 /* --- in and out ---------------------------------------------------------------------------- */
@@ -222,9 +244,8 @@ void permit_resize(struct permit *p, int limit)
     while (atomic_load(&p->debt) > 0 && sem_trywait(&p->sem) == 0)
         if (!pay_debt(p))
             post(p); /* releases were faster: the debt is paid */
-    say_before_looking();
-    rouse_locked(p);
     mutex_unlock(&p->mutex);
+    rouse(p);
 }
 
 int permit_recent_peak(struct permit *p)
@@ -238,7 +259,8 @@ void permit_stop(struct permit *p)
 {
     mutex_lock(&p->mutex);
     atomic_store(&p->stopping, true);
-    cond_broadcast(&p->turn);
+    for (int i = 0; i < PERMIT_LANES; i++)
+        cond_broadcast(&p->lane[i].cond);
     cond_broadcast(&p->look);
     mutex_unlock(&p->mutex);
 }

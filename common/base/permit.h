@@ -41,17 +41,26 @@
 #define PERMIT_LOOK_NS (1 * NS_PER_MS)
 enum { PERMIT_SHARE = 64 };
 
+/* Thousands that sleep on one futex lie in one bucket of the kernel's table, and slow down every
+ * other lock that falls into it; so they are spread. */
+enum { PERMIT_LANES = 32 };
+
+struct permit_lane {
+    struct cond cond;
+    int sleeping, roused; /* roused: of those, woken and on their way */
+};
+
 struct permit {
     sem_t sem;
     struct mutex mutex;
     /* guards: up to the blank line */
-    struct cond turn;    /* those in line */
-    struct cond look;    /* the lookout */
-    int sleeping;        /* in line */
-    atomic_int roused;   /* of those, woken and on their way; read without the mutex, too … */
-    atomic_bool lookout; /* … as is whether there is one … */
-    bool kept;           /* a permit that only the line may take */
-    atomic_int limit;    /* … and this */
+    struct permit_lane lane[PERMIT_LANES]; /* of the line, filled and emptied in turn … */
+    unsigned next_in, next_out;            /* … by these */
+    struct cond look;                      /* the lookout */
+    atomic_int roused;                     /* in all lanes; read without the mutex, too … */
+    atomic_bool lookout;                   /* … as is whether there is one … */
+    bool kept;                             /* a permit that only the line may take */
+    atomic_int limit;                      /* … and this */
 
     atomic_uint passed; /* permits given back while there was a lookout */
     atomic_int debt;    /* permits to retire at the next releases */
