@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -194,15 +195,11 @@ struct lab_drain lab_drain(struct lab *lab, const char *yaml, int jobs, const ch
 
 double lab_cpu_s(pid_t pid)
 {
-    char path[64];
-    unsigned long user = 0, system = 0;
-    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    FILE *f = fopen(path, "re");
-    if (!f || fscanf(f, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
-                     &system) != 2)
-        lab_fail("cannot read %s", path);
-    (void)fclose(f);
-    return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+    clockid_t id;
+    struct timespec t;
+    if (clock_getcpuclockid(pid, &id) != 0 || clock_gettime(id, &t) != 0)
+        lab_fail("the processor time of process %d is not told", (int)pid);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 int64_t lab_rss_kb(pid_t pid)
