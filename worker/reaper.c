@@ -309,6 +309,8 @@ static int64_t tick(void *ctx)
             atomic_store(&r->reconcile, true);
         return AFTER_ERROR_MS;
     }
+    if (books)
+        heartbeat_forget_registered(r->heartbeat); /* a failure below asks again by itself */
     int rc = redis_pool_take(r->pool, clock_deadline_ms(TAKE_MS), &conn, &err);
     if (rc == 0 && books)
         rc = reconcile(r, conn, &err);
