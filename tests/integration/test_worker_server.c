@@ -171,9 +171,9 @@ static int64_t commands_in(unsigned seconds)
     return commands() - before - 1;
 }
 
-/* Of some seconds: two renewals of the lease with their questions, a whole report to dashboards, four
- * looks at the schedule, a PING, and for each queue the end of its wait. That is when they all fall
- * together, a few seconds after the start; bench/idle has the long run. */
+/* Of some seconds: two renewals of the lease with their questions, a whole report to dashboards,
+ * four looks at the schedule, a PING, and for each queue the end of its wait. That is when they all
+ * fall together, a few seconds after the start; bench/idle has the long run. */
 enum { SECONDS = 6, MAX_COMMANDS = 24, MAX_PER_SECOND = 5 };
 
 static const struct {
@@ -203,6 +203,37 @@ START_TEST(idle_worker_is_cheap)
 }
 END_TEST
 
+static int64_t calls_of(const char *command)
+{
+    char key[64];
+    (void)snprintf(key, sizeof key, "cmdstat_%s:calls=", command);
+    char *info = must_text(redis, "INFO commandstats");
+    const char *at = strstr(info, key);
+    int64_t calls = at ? strtoll(at + strlen(key), NULL, 10) : 0;
+    free(info);
+    return calls;
+}
+
+/* In calm times it renews its lease without a question, as a rule (renew.lua does both). */
+START_TEST(calm_worker_still_notices)
+{
+    static const char lost[] = "{\"class\":\"test\",\"args\":[{}]}";
+    const char *id = worker.identity;
+    start_server_with(NULL);
+    start_worker("worker: {lease: 2}\nhandlers:\n" TEST_HANDLER);
+    wait_until(HANG_MS, calls_of("pexpire") > calls_of("hlen"));
+    must_do(redis, "LPUSH sluice:claim:%s:999999 %s", id, lost);
+    must_do(redis, "HSET sluice:claims:%s 999999 default", id);
+    wait_processed(1);
+    wait_said("claimed jobs of a lost reply were found");
+    must_do(redis, "DEL sluice:lease:%s", id);
+    wait_said("lease had lapsed");
+    wait_until(HANG_MS, must_int(redis, "EXISTS sluice:lease:%s", id) == 1);
+    push("default", lost);
+    wait_processed(2);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *suite = suite_create("worker and its server");
@@ -218,5 +249,6 @@ Suite *test_suite(void)
     tcase_add_test(tc, gate_holds_with_few_permits);
     tcase_add_test(tc, gate_holds_by_default);
     tcase_add_loop_test(tc, idle_worker_is_cheap, 0, sizeof idle / sizeof idle[0]);
+    tcase_add_test(tc, calm_worker_still_notices);
     return suite;
 }
