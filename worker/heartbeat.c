@@ -31,11 +31,13 @@ static bool is_due_to_ask(const struct heartbeat *h, int64_t now_ns)
     return !is_untroubled(h, now_ns) || now_ns - h->asked_ns >= after_ns;
 }
 
+/* A lease that was alive may have lapsed all the same since the last answer that came: then a
+ * renewal in between has brought it back, and its reply was lost. */
 static void note_state(struct heartbeat *h, const struct lease_state *state)
 {
-    bool first = atomic_load(&h->renewed_ns) == 0;
+    int64_t renewed = atomic_load(&h->renewed_ns);
     h->asked_ns = clock_now_ns();
-    if (!state->was_alive && !first) {
+    if (renewed != 0 && (!state->was_alive || h->asked_ns - renewed >= h->lease_ns)) {
         atomic_fetch_add(&h->generation, 1);
         log_warn("lease had lapsed: jobs may have been given to other workers",
                  log_int("generation", (int64_t)atomic_load(&h->generation)));

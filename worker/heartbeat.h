@@ -5,8 +5,8 @@
  * It is also how the worker knows about itself and about Redis:
  * - fresh: was the lease renewed lately? After a long pause (SIGSTOP, a frozen machine, a lost
  *   server) the answer is no, by the monotonic clock, and no job may start until it is yes again.
- * - generation: counts how often the lease lapsed. Claims of an older generation may have been
- *   given to others.
+ * - generation: counts how often the lease lapsed, or may have while no answer came. Claims of an
+ *   older generation may have been given to others.
  * - calm: how long Redis has answered without trouble. Recovering other workers' jobs waits for a
  *   full lease of calm, because a stall of Redis makes every lease lapse at once.
  * - now: Redis' clock, as an offset to the monotonic one, for due times and timestamps.
