@@ -96,7 +96,7 @@ END_TEST
  * that for what has been. */
 START_TEST(a_lapse_whose_reply_is_swallowed_is_noticed)
 {
-    enum { LEASE = 6 };
+    enum { LEASE = 4 };
     struct link_stage l;
     link_open(&l);
     struct stage *s = &l.s;
