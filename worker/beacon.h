@@ -3,6 +3,10 @@
  * (store/presence), shows its gauges (store/gauges.h), and takes the signals that the dashboard's
  * Quiet and Stop buttons leave.
  *
+ * A report that says what the one before said, of an idle worker, writes only what changes by
+ * itself (store_presence_again); once in a minute it is whole all the same, should somebody have
+ * deleted a part of it.
+ *
  * Display only. It has nothing to do with the lease, so it may be late or fail without harm.
  *
  * Threads: a ticker of its own; ticks pass the gate.
@@ -36,6 +40,7 @@ struct beacon {
     int permits_peak, connections_peak; /* since then */
     int busy;                           /* jobs at the last report */
     bool quiet;                         /* as of the last report */
+    int repeats;                        /* reports until the next must be whole */
     int64_t next_ns;                    /* when the next report is due by itself */
 };
 

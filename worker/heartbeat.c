@@ -9,39 +9,77 @@ enum { RENEWALS_PER_LEASE = 4, RETRY_MS = 50 };
  * longest delay of redis/breaker and a second for the rest. */
 #define RETURN_NS (6 * NS_PER_S)
 
+#define ASK_MAX_NS (15 * NS_PER_S)
+
 /* A renewal that takes this part of the lease means that Redis, or we, stood still. */
 static int64_t stall_ns(const struct heartbeat *h)
 {
     return h->lease_ns / 4;
 }
 
-static void note_renewed(struct heartbeat *h, int64_t began_ns, const struct lease_state *state)
+/* Nobody has met trouble for a full lease, and long enough for all the living to have come back. */
+static bool is_untroubled(const struct heartbeat *h, int64_t now_ns)
 {
-    int64_t now = clock_now_ns();
-    bool first = atomic_load(&h->renewed_ns) == 0;
-    if (!state->was_alive && !first) {
+    int64_t calm_ns = h->lease_ns > RETURN_NS ? h->lease_ns : RETURN_NS;
+    return now_ns - atomic_load(&h->calm_since_ns) >= calm_ns;
+}
+
+/* What a renewal asks for besides grows old. */
+static bool is_due_to_ask(const struct heartbeat *h, int64_t now_ns)
+{
+    int64_t after_ns = h->lease_ns < ASK_MAX_NS ? h->lease_ns : ASK_MAX_NS;
+    return !is_untroubled(h, now_ns) || now_ns - h->asked_ns >= after_ns;
+}
+
+/* A lease that was alive may have lapsed all the same since the last answer that came: then a
+ * renewal in between has brought it back, and its reply was lost. */
+static void note_state(struct heartbeat *h, const struct lease_state *state)
+{
+    int64_t renewed = atomic_load(&h->renewed_ns);
+    h->asked_ns = clock_now_ns();
+    if (renewed != 0 && (!state->was_alive || h->asked_ns - renewed >= h->lease_ns)) {
         atomic_fetch_add(&h->generation, 1);
         log_warn("lease had lapsed: jobs may have been given to other workers",
                  log_int("generation", (int64_t)atomic_load(&h->generation)));
     }
+    atomic_store(&h->redis_offset_us, (int64_t)(state->now * 1e6) - h->asked_ns / 1000);
+    atomic_store(&h->registered, state->claims);
+}
+
+static void note_renewed(struct heartbeat *h, int64_t began_ns)
+{
+    int64_t now = clock_now_ns();
     if (now - began_ns > stall_ns(h)) {
         log_warn("renewing the lease was slow", log_int("ms", (now - began_ns) / NS_PER_MS));
         heartbeat_note_trouble(h);
     }
-    atomic_store(&h->redis_offset_us, (int64_t)(state->now * 1e6) - now / 1000);
-    atomic_store(&h->registered, state->claims);
-
     mutex_lock(&h->mutex);
     atomic_store(&h->renewed_ns, began_ns);
     cond_broadcast(&h->changed);
     mutex_unlock(&h->mutex);
 }
 
+/* Renews the lease, and asks for all when that is due or the lease turns out to have lapsed. */
+static int renew(struct heartbeat *h, struct redis_conn *conn, struct err *err)
+{
+    struct lease_state state;
+    int64_t lease_ms = h->lease_ns / NS_PER_MS;
+    bool alive = false;
+    if (!is_due_to_ask(h, clock_now_ns())) {
+        int rc = store_lease_extend(h->store, conn, lease_ms, &alive, err);
+        if (rc != 0 || alive)
+            return rc;
+    }
+    int rc = store_lease_renew(h->store, conn, lease_ms, &state, err);
+    if (rc == 0)
+        note_state(h, &state);
+    return rc;
+}
+
 /* One renewal; opens the connection when there is none. Returns the pause until the next. */
 static int64_t beat(struct heartbeat *h, struct redis_conn **conn)
 {
     struct err err = {""};
-    struct lease_state state;
     int64_t interval = h->lease_ns / RENEWALS_PER_LEASE;
     int64_t began = clock_now_ns();
     int rc = 0;
@@ -51,10 +89,10 @@ static int64_t beat(struct heartbeat *h, struct redis_conn **conn)
         rc = redis_conn_set_timeout(*conn, (int)(h->lease_ns / NS_PER_MS / 2));
     if (rc == 0) {
         began = clock_now_ns();
-        rc = store_lease_renew(h->store, *conn, h->lease_ns / NS_PER_MS, &state, &err);
+        rc = renew(h, *conn, &err);
     }
     if (rc == 0) {
-        note_renewed(h, began, &state);
+        note_renewed(h, began);
         return interval;
     }
     if (*conn && (rc == -ENOTCONN || redis_conn_broken(*conn))) {
@@ -155,18 +193,13 @@ bool heartbeat_may_wait(const struct heartbeat *h)
 
 double heartbeat_wait_seconds(const struct heartbeat *h)
 {
-    return (double)h->lease_ns * 0.6 / (double)NS_PER_S;
-}
-
-static int64_t calm_ns(const struct heartbeat *h)
-{
-    return h->lease_ns > RETURN_NS ? h->lease_ns : RETURN_NS;
+    return ((double)h->lease_ns * 0.9 - (double)age_at(h, clock_now_ns())) / (double)NS_PER_S;
 }
 
 bool heartbeat_calm(const struct heartbeat *h)
 {
     return age_at(h, clock_now_ns()) < h->lease_ns / RENEWALS_PER_LEASE + h->lease_ns / 8 &&
-           clock_now_ns() - atomic_load(&h->calm_since_ns) >= calm_ns(h);
+           is_untroubled(h, clock_now_ns());
 }
 
 double heartbeat_calm_until(const struct heartbeat *h)
@@ -192,6 +225,11 @@ uint64_t heartbeat_generation(const struct heartbeat *h)
 uint64_t heartbeat_registered(const struct heartbeat *h)
 {
     return atomic_load(&h->registered);
+}
+
+void heartbeat_forget_registered(struct heartbeat *h)
+{
+    atomic_store(&h->registered, 0);
 }
 
 double heartbeat_redis_at(const struct heartbeat *h, int64_t mono_ns)

@@ -100,15 +100,12 @@ static int sweep(struct reaper *r, struct redis_conn *conn, struct err *err)
 /* ---- trials ---- */
 
 /* Claims one job that is on trial and hands it out. */
-static int begin_trial(struct reaper *r, struct redis_conn *conn, struct err *err)
+static int claim_trial(struct reaper *r, struct redis_conn *conn, const struct conf *conf,
+                       const char *const *queues, struct err *err)
 {
     struct claimed claimed = {.queue = -1};
-    struct conf *conf = live_conf(r->live, NULL);
-    const char **queues = calloc((size_t)conf->nqueues, sizeof *queues);
-    for (int i = 0; queues && i < conf->nqueues; i++)
-        queues[i] = conf->queues[i].name;
     struct claim_request request = {
-        .seq = queues ? inflight_begin(r->inflight) : 0,
+        .seq = inflight_begin(r->inflight),
         .want = 1,
         .max_bytes = 1, /* one job at least */
         .max_payload = conf->max_payload,
@@ -135,8 +132,27 @@ static int begin_trial(struct reaper *r, struct redis_conn *conn, struct err *er
     } else {
         inflight_end(r->inflight, request.seq); /* what came by a lost reply is adopted */
         reply_free(claimed.reply);
+        if (rc != 0)
+            atomic_store(&r->reconcile, true);
     }
     r->trial_seq = claim ? request.seq : 0;
+    return rc;
+}
+
+/* Nothing is on trial, as a rule, and asking that costs less than a claim that looks at each queue.
+ */
+static int begin_trial(struct reaper *r, struct redis_conn *conn, struct err *err)
+{
+    bool any = false;
+    struct conf *conf = live_conf(r->live, NULL);
+    const char **queues = calloc((size_t)conf->nqueues, sizeof *queues);
+    for (int i = 0; queues && i < conf->nqueues; i++)
+        queues[i] = conf->queues[i].name;
+    r->trial_seq = 0; /* the last one has ended */
+    int rc = queues ? store_any_trial(r->store, conn, queues, conf->nqueues, &any, err)
+                    : err_set(err, -ENOMEM, "no memory for %d queues", conf->nqueues);
+    if (rc == 0 && any)
+        rc = claim_trial(r, conn, conf, queues, err);
     free(queues);
     conf_unref(conf);
     return rc;
@@ -293,6 +309,8 @@ static int64_t tick(void *ctx)
             atomic_store(&r->reconcile, true);
         return AFTER_ERROR_MS;
     }
+    if (books)
+        heartbeat_forget_registered(r->heartbeat); /* a failure below asks again by itself */
     int rc = redis_pool_take(r->pool, clock_deadline_ms(TAKE_MS), &conn, &err);
     if (rc == 0 && books)
         rc = reconcile(r, conn, &err);

@@ -76,7 +76,7 @@ static int64_t tick(void *ctx)
     struct redis_conn *conn = NULL;
     struct err err = {""};
     /* The jitter keeps the pollers of a fleet apart. */
-    double pause_s = POLL_MAX_MS / 1000.0 * (0.75 + random_unit() / 4);
+    double pause_s = POLL_MAX_MS / 1000.0 * (0.9 + random_unit() / 10);
     /* Before the first renewal nobody here knows Redis' time. */
     if (!heartbeat_wait_fresh(s->heartbeat, clock_deadline_ms(TAKE_MS)))
         return AFTER_ERROR_MS;

@@ -185,9 +185,11 @@ static int arm(struct waker *w, struct wait_slot *slot)
             return 0;
         }
     }
+    if (!heartbeat_may_wait(w->heartbeat)) /* all that took a while */
+        return 0;
     double seconds = heartbeat_wait_seconds(w->heartbeat);
     slot->armed = true; /* even when sending fails: the server may have it all the same */
-    slot->overdue_ns = now + (int64_t)(seconds * (double)NS_PER_S) + OVERDUE_NS;
+    slot->overdue_ns = clock_now_ns() + (int64_t)(seconds * (double)NS_PER_S) + OVERDUE_NS;
     if (store_wait_send(w->store, slot->conn, slot->seq, slot->queue, seconds, asks_ahead(w)) !=
         0) {
         break_slot(w, slot, "the connection is gone");

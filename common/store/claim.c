@@ -109,6 +109,21 @@ int store_claim(const struct store *s, struct redis_conn *c, const struct claim_
     return rc;
 }
 
+int store_any_trial(const struct store *s, struct redis_conn *c, const char *const *queues,
+                    int nqueues, bool *ret_any, struct err *err)
+{
+    struct command cmd = {0};
+    int64_t there = 0;
+    command_text(&cmd, "EXISTS");
+    for (int i = 0; i < nqueues; i++)
+        store_add_key(&cmd, s, KEY_TRIAL_PREFIX, queues[i]);
+    int rc = store_ask_number(c, &cmd, &there, err);
+    if (rc == 0)
+        *ret_any = there > 0;
+    command_release(&cmd);
+    return rc;
+}
+
 int store_wait_register(const struct store *s, struct redis_conn *c, uint64_t seq,
                         const char *queue, struct err *err)
 {

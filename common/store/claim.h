@@ -46,6 +46,10 @@ int store_claim(const struct store *s, struct redis_conn *c, const struct claim_
                 const struct settle_batch *batch, int *ret_settle, int8_t *ret_results,
                 struct claimed *ret, struct err *err) warn_unused_result;
 
+/* Does any of these queues have jobs on trial? One command, however many they are. */
+int store_any_trial(const struct store *s, struct redis_conn *c, const char *const *queues,
+                    int nqueues, bool *ret_any, struct err *err) warn_unused_result;
+
 /* The blocking wait, on a private connection: first the claim's number is registered, so that a
  * job which lands in it can be found; then the wait is sent (it moves queue -> claim when there is
  * something, and with ask_paused asks in the same write whether the queue is paused), the

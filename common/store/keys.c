@@ -109,6 +109,18 @@ void store_add_day_key(struct command *cmd, const struct store *s, enum key stat
     command_printf(cmd, "%s:%s", s->key[stat], day);
 }
 
+int store_ask_number(struct redis_conn *c, const struct command *cmd, int64_t *ret, struct err *err)
+{
+    struct reply *reply = NULL;
+    int rc = redis_call(c, cmd, &reply, err);
+    if (rc == 0 && !reply_whole(reply, ret)) {
+        struct slice verb = command_arg(cmd, 0);
+        rc = err_set(err, -EPROTO, "%.*s: an unexpected reply", (int)verb.n, verb.p);
+    }
+    reply_free(reply);
+    return rc;
+}
+
 struct slice store_tombstone(void)
 {
     return (struct slice){STORE_TOMBSTONE, sizeof STORE_TOMBSTONE - 1};

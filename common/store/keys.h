@@ -62,6 +62,10 @@ void store_add_key(struct command *cmd, const struct store *s, enum key prefix, 
 /* "stat:processed:2026-01-31" for the day of a Unix time, as one argument. */
 void store_add_day_key(struct command *cmd, const struct store *s, enum key stat, double now);
 
+/* Sends a command that is answered with a number, and takes that; -EPROTO when it is none. */
+int store_ask_number(struct redis_conn *c, const struct command *cmd, int64_t *ret,
+                     struct err *err) warn_unused_result;
+
 /* The tombstone as a slice. */
 struct slice store_tombstone(void);
 

@@ -42,29 +42,74 @@ int store_lease_renew(const struct store *s, struct redis_conn *c, int64_t lease
     return rc;
 }
 
-/* The members of sluice:workers and, in the same order, their leases: two round trips. The second
- * array is NULL when there are no members. */
-static int read_leases(const struct store *s, struct redis_conn *c, struct reply **ret_members,
-                       struct reply **ret_leases, struct err *err)
+int store_lease_extend(const struct store *s, struct redis_conn *c, int64_t lease_ms,
+                       bool *ret_alive, struct err *err)
 {
-    struct reply *members = NULL, *leases = NULL;
-    int rc = redis_callf(c, &members, err, "SMEMBERS %s", s->key[KEY_WORKERS]);
-    if (rc == 0 && reply_count(members) > 0) {
-        struct command cmd = {0};
-        command_text(&cmd, "MGET");
-        for (size_t i = 0; i < reply_count(members); i++) {
-            struct slice id = reply_str(reply_at(members, i));
-            command_printf(&cmd, "%s%.*s", s->key[KEY_LEASE_PREFIX], (int)id.n, id.p);
-        }
-        rc = redis_call(c, &cmd, &leases, err);
-        command_release(&cmd);
+    struct command cmd = {0};
+    int64_t alive = 0;
+    command_text(&cmd, "PEXPIRE");
+    command_add(&cmd, store_key(s, KEY_LEASE));
+    command_int(&cmd, lease_ms);
+    int rc = store_ask_number(c, &cmd, &alive, err);
+    if (rc == 0)
+        *ret_alive = alive == 1;
+    command_release(&cmd);
+    return rc;
+}
+
+static bool is_self(const struct store *s, const struct reply *member)
+{
+    return s->identity && slice_is(reply_str(member), s->identity);
+}
+
+/* The members of sluice:workers. */
+static int read_workers(const struct store *s, struct redis_conn *c, struct reply **ret,
+                        struct err *err)
+{
+    return redis_callf(c, ret, err, "SMEMBERS %s", s->key[KEY_WORKERS]);
+}
+
+/* Their leases, in the same order; NULL when there are no members. */
+static int read_leases(const struct store *s, struct redis_conn *c, const struct reply *members,
+                       struct reply **ret, struct err *err)
+{
+    struct command cmd = {0};
+    if (reply_count(members) == 0) {
+        *ret = NULL;
+        return 0;
     }
-    if (rc != 0) {
-        reply_free(members);
-        return rc;
+    command_text(&cmd, "MGET");
+    for (size_t i = 0; i < reply_count(members); i++) {
+        struct slice id = reply_str(reply_at(members, i));
+        command_printf(&cmd, "%s%.*s", s->key[KEY_LEASE_PREFIX], (int)id.n, id.p);
     }
-    *ret_members = members;
-    *ret_leases = leases;
+    int rc = redis_call(c, &cmd, ret, err);
+    command_release(&cmd);
+    return rc;
+}
+
+/* Copies of the members without a lease, other than this worker. */
+static int take_lapsed(const struct store *s, const struct reply *members,
+                       const struct reply *leases, char ***ret, size_t *ret_n, struct err *err)
+{
+    size_t n = 0, count = reply_count(members);
+    char **ids = calloc(count + 1, sizeof *ids);
+    if (!ids)
+        return err_set(err, -ENOMEM, "no memory for %zu workers", count);
+    for (size_t i = 0; i < count; i++) {
+        if (reply_type(reply_at(leases, i)) != REPLY_NIL || is_self(s, reply_at(members, i)))
+            continue;
+        struct slice id = reply_str(reply_at(members, i));
+        ids[n] = strndup(id.p, id.n);
+        if (ids[n++])
+            continue;
+        while (n > 0)
+            free(ids[--n]);
+        free(ids);
+        return err_set(err, -ENOMEM, "no memory for a worker's name");
+    }
+    *ret = ids;
+    *ret_n = n;
     return 0;
 }
 
@@ -72,46 +117,31 @@ int store_lapsed_workers(const struct store *s, struct redis_conn *c, char ***re
                          struct err *err)
 {
     struct reply *members = NULL, *leases = NULL;
-    int rc = read_leases(s, c, &members, &leases, err);
-    if (rc != 0)
-        return rc;
-    size_t n = 0;
-    char **ids = calloc(reply_count(members) + 1, sizeof *ids);
-    if (!ids)
-        rc = err_set(err, -ENOMEM, "no memory for %zu workers", reply_count(members));
-    for (size_t i = 0; rc == 0 && i < reply_count(members); i++) {
-        if (reply_type(reply_at(leases, i)) != REPLY_NIL)
-            continue;
-        struct slice id = reply_str(reply_at(members, i));
-        ids[n] = strndup(id.p, id.n);
-        if (!ids[n++])
-            rc = err_set(err, -ENOMEM, "no memory for a worker's name");
-    }
+    int rc = read_workers(s, c, &members, err);
+    bool alone = rc == 0 && reply_count(members) == 1 && is_self(s, reply_at(members, 0));
+    if (rc == 0 && !alone)
+        rc = read_leases(s, c, members, &leases, err);
+    if (rc == 0)
+        rc = take_lapsed(s, members, leases, ret, ret_n, err);
     reply_free(members);
     reply_free(leases);
-    if (rc == 0) {
-        *ret = ids;
-        *ret_n = n;
-        return 0;
-    }
-    for (size_t i = 0; ids && i < n; i++)
-        free(ids[i]);
-    free(ids);
     return rc;
 }
 
 int store_live_workers(const struct store *s, struct redis_conn *c, size_t *ret_n, struct err *err)
 {
     struct reply *members = NULL, *leases = NULL;
-    int rc = read_leases(s, c, &members, &leases, err);
-    if (rc != 0)
-        return rc;
-    *ret_n = 0;
-    for (size_t i = 0; i < reply_count(members); i++)
-        *ret_n += reply_type(reply_at(leases, i)) != REPLY_NIL;
+    int rc = read_workers(s, c, &members, err);
+    if (rc == 0)
+        rc = read_leases(s, c, members, &leases, err);
+    if (rc == 0) {
+        *ret_n = 0;
+        for (size_t i = 0; i < reply_count(members); i++)
+            *ret_n += reply_type(reply_at(leases, i)) != REPLY_NIL;
+    }
     reply_free(members);
     reply_free(leases);
-    return 0;
+    return rc;
 }
 
 enum {

@@ -25,7 +25,12 @@ struct lease_state {
 int store_lease_renew(const struct store *s, struct redis_conn *c, int64_t lease_ms,
                       struct lease_state *ret, struct err *err) warn_unused_result;
 
-/* Identities that may hold claims and have no lease. Free each and the array. */
+/* The same by one plain command that learns nothing else: an idle worker does little but this.
+ * *ret_alive false: it has lapsed, and only store_lease_renew() brings it back. */
+int store_lease_extend(const struct store *s, struct redis_conn *c, int64_t lease_ms,
+                       bool *ret_alive, struct err *err) warn_unused_result;
+
+/* Identities of other workers that may hold claims and have no lease. Free each and the array. */
 int store_lapsed_workers(const struct store *s, struct redis_conn *c, char ***ret, size_t *ret_n,
                          struct err *err) warn_unused_result;
 

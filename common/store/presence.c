@@ -6,7 +6,7 @@
 
 #include "base/json.h"
 #include "job/envelope.h"
-#include "keys.h"
+#include "questions.h"
 
 enum { SHOWN_PAYLOAD_MAX = 8192, TTL_SECONDS = 60 };
 
@@ -105,10 +105,8 @@ static int send_command(struct redis_conn *c, struct command *cmd, const char *c
 }
 #define send_text(c, cmd, ...) send_command(c, cmd, (const char *const[]){__VA_ARGS__, NULL})
 
-static int send_self(const struct store *s, struct redis_conn *c, const struct presence *p,
-                     struct command *cmd)
+static void put_self(const struct store *s, const struct presence *p, struct command *cmd)
 {
-    command_clear(cmd);
     command_text(cmd, "HSET");
     command_add(cmd, store_key(s, KEY_SELF));
     command_text(cmd, "info");
@@ -126,6 +124,13 @@ static int send_self(const struct store *s, struct redis_conn *c, const struct p
     command_text(cmd, "concurrency");
     command_int(cmd, p->threads);
     gauges_add(cmd, &p->gauges);
+}
+
+static int send_self(const struct store *s, struct redis_conn *c, const struct presence *p,
+                     struct command *cmd)
+{
+    command_clear(cmd);
+    put_self(s, p, cmd);
     return redis_conn_send(c, cmd);
 }
 
@@ -162,6 +167,15 @@ static int send_all(const struct store *s, struct redis_conn *c, const struct pr
     return rc;
 }
 
+static enum presence_signal read_signal(const struct reply *reply)
+{
+    struct slice signal = reply_str(reply);
+    return slice_is(signal, "TSTP")   ? PRESENCE_QUIET
+           : slice_is(signal, "TERM") ? PRESENCE_STOP
+           : slice_is(signal, "TTIN") ? PRESENCE_DUMP
+                                      : PRESENCE_NONE;
+}
+
 int store_presence(const struct store *s, struct redis_conn *c, const struct presence *p,
                    enum presence_signal *ret_signal, struct err *err)
 {
@@ -184,14 +198,36 @@ int store_presence(const struct store *s, struct redis_conn *c, const struct pre
     for (size_t i = 0; rc == 0 && i < reply_count(reply); i++)
         if (reply_error(reply_at(reply, i), err) != 0)
             rc = reply_error(reply_at(reply, i), NULL);
-    if (rc == 0) {
-        struct slice signal = reply_str(reply_at(reply, reply_count(reply) - 1));
-        *ret_signal = slice_is(signal, "TSTP")   ? PRESENCE_QUIET
-                      : slice_is(signal, "TERM") ? PRESENCE_STOP
-                      : slice_is(signal, "TTIN") ? PRESENCE_DUMP
-                                                 : PRESENCE_NONE;
-    }
+    if (rc == 0)
+        *ret_signal = read_signal(reply_at(reply, reply_count(reply) - 1));
     reply_free(reply);
+    return rc;
+}
+
+int store_presence_again(const struct store *s, struct redis_conn *c, const struct presence *p,
+                         enum presence_signal *ret_signal, struct err *err)
+{
+    struct questions q = {.c = c};
+    int64_t there = 0;
+    /* First, since the hash must never be there without an end. */
+    command_text(&q.cmd, "EXPIRE");
+    command_add(&q.cmd, store_key(s, KEY_SELF));
+    command_int(&q.cmd, TTL_SECONDS);
+    int rc = store_ask_number(c, &q.cmd, &there, err);
+    command_clear(&q.cmd);
+    if (rc == 0 && there == 0)
+        rc = -ENOENT;
+    if (rc == 0) {
+        put_self(s, p, &q.cmd);
+        question_send(&q);
+        question_ask_key(&q, "RPOP", store_key(s, KEY_SIGNALS));
+        rc = questions_read(&q, err);
+    }
+    for (size_t i = 0; rc == 0 && i < q.n; i++)
+        rc = reply_error(question_answer(&q, i), err);
+    if (rc == 0)
+        *ret_signal = read_signal(question_answer(&q, 1));
+    questions_release(&q);
     return rc;
 }
 

@@ -51,6 +51,12 @@ enum presence_signal { PRESENCE_NONE, PRESENCE_QUIET, PRESENCE_STOP, PRESENCE_DU
 int store_presence(const struct store *s, struct redis_conn *c, const struct presence *p,
                    enum presence_signal *ret_signal, struct err *err) warn_unused_result;
 
+/* The same where the whole has been written less than 60 s ago and there were no jobs then and are
+ * none now: writes the hash only. Two round trips; -ENOENT when it is no longer there, and nothing
+ * was written then. */
+int store_presence_again(const struct store *s, struct redis_conn *c, const struct presence *p,
+                         enum presence_signal *ret_signal, struct err *err) warn_unused_result;
+
 /* Adds the queues of this worker to `queues`, for clients that never do. */
 int store_register_queues(const struct store *s, struct redis_conn *c, const char *const *queues,
                           int n, struct err *err) warn_unused_result;

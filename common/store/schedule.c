@@ -12,16 +12,36 @@ static const enum key set_keys[DUE_SETS] = {
     [DUE_RETRY] = KEY_RETRY,
 };
 
+static int any_set(const struct store *s, struct redis_conn *c, bool *ret, struct err *err)
+{
+    struct command cmd = {0};
+    int64_t there = 0;
+    command_text(&cmd, "EXISTS");
+    for (int set = 0; set < DUE_SETS; set++)
+        command_add(&cmd, store_key(s, set_keys[set]));
+    int rc = store_ask_number(c, &cmd, &there, err);
+    if (rc == 0)
+        *ret = there > 0;
+    command_release(&cmd);
+    return rc;
+}
+
 int store_next_due(const struct store *s, struct redis_conn *c, double horizon_s,
                    double ret_in[DUE_SETS], struct err *err)
 {
     struct script_call call = {0};
     struct reply *in = NULL;
+    bool any = false;
+    int rc = any_set(s, c, &any, err);
+    for (int set = 0; rc == 0 && !any && set < DUE_SETS; set++)
+        ret_in[set] = -1;
+    if (rc != 0 || !any)
+        return rc;
     script_begin(&call, &script_next, DUE_SETS);
     for (int set = 0; set < DUE_SETS; set++)
         command_add(&call.cmd, store_key(s, set_keys[set]));
     command_printf(&call.cmd, "%.6f", horizon_s);
-    int rc = script_run(c, &call, &in, err);
+    rc = script_run(c, &call, &in, err);
     for (int set = 0; rc == 0 && set < DUE_SETS; set++)
         ret_in[set] = reply_real(reply_at(in, (size_t)set));
     reply_free(in);

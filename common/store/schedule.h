@@ -24,9 +24,9 @@ struct promotion {
     bool more;                  /* there may be more due right now */
 };
 
-/* When something is due in each set, in one round trip, by Redis' clock: seconds from now, 0 when
- * it is due, < 0 when nothing is within the horizon. No entry is read for it, so it may be asked
- * often. */
+/* When something is due in each set, by Redis' clock: seconds from now, 0 when it is due, < 0 when
+ * nothing is within the horizon. No entry is read for it, so it may be asked often: where neither
+ * set exists it is one command, else two round trips. */
 int store_next_due(const struct store *s, struct redis_conn *c, double horizon_s,
                    double ret_in[DUE_SETS], struct err *err) warn_unused_result;
 

@@ -92,6 +92,37 @@ START_TEST(a_wait_whose_reply_is_swallowed_is_found)
 }
 END_TEST
 
+/* Row 7 for the renewal that finds the lease lapsed: the next one finds it alive, and must not take
+ * that for what has been. */
+START_TEST(a_lapse_whose_reply_is_swallowed_is_noticed)
+{
+    enum { LEASE = 4 };
+    struct link_stage l;
+    link_open(&l);
+    struct stage *s = &l.s;
+    struct worker_process *w =
+        stage_worker(s, 0, (struct role){.url = l.url, .socket_timeout_s = 1, .lease_s = LEASE});
+    for (int lane = 0; lane < PROXY_LANES; lane++)
+        proxy_black_hole(&l.proxy, (enum proxy_lane)lane, true);
+    wait_until(DRAIN_MS, must_int(s->redis, "EXISTS sluice:lease:%s", w->identity) == 0);
+    proxy_trap(&l.proxy, "sluice:workers", PROXY_MUTE, 0); /* of scripts, only renew is due */
+    for (int lane = 0; lane < PROXY_LANES; lane++)
+        proxy_black_hole(&l.proxy, (enum proxy_lane)lane, false);
+    wait_until(DRAIN_MS, proxy_stats(&l.proxy).trapped == 1);
+    wait_until(DRAIN_MS, worker_process_said(w, "lease had lapsed"));
+    ck_assert(oracle_push(&s->oracle, "default", ""));
+    ck_assert(oracle_drain(&s->oracle, DRAIN_MS));
+    struct oracle_figures f = oracle_check(&s->oracle, "reply to a lapse swallowed", 0);
+    matrix_report(&(struct matrix_entry){
+        .row = 7,
+        .fault = "the reply to the renewal that finds the lease lapsed is swallowed",
+        .bit = "it was trapped",
+        .figures = &f,
+        .result = "the lapse was noticed all the same"});
+    link_close(&l);
+}
+END_TEST
+
 /* Row 9: whatever is under way, cut after every number of bytes. Claims, acks, waits, renewals and
  * greetings all pass here. */
 START_TEST(replies_cut_at_every_byte_harm_nothing)
@@ -311,6 +342,7 @@ Suite *test_suite(void)
     Suite *suite = suite_create("link");
     stage_add(suite, a_claim_whose_reply_is_swallowed_is_found, 1);
     stage_add(suite, a_wait_whose_reply_is_swallowed_is_found, 1);
+    stage_add(suite, a_lapse_whose_reply_is_swallowed_is_noticed, 1);
     stage_add(suite, replies_cut_at_every_byte_harm_nothing, 1);
     stage_add(suite, a_claim_whose_reply_is_cut_is_found, 1);
     stage_add(suite, an_end_whose_reply_is_lost_is_written_once, 1);

@@ -307,6 +307,9 @@ static void check_renew(void)
     double now = -1;
     rc = store_time(c, &now, &err);
     must(rc == 0 || now == -1);
+    bool alive = false;
+    rc = store_lease_extend(store, c, 15000, &alive, &err);
+    must(rc == 0 || !alive);
     close_conn(c);
 }
 

@@ -205,6 +205,31 @@ START_TEST(dashboard_sees_the_worker_at_work)
 }
 END_TEST
 
+static bool has_time_to_live(void)
+{
+    int64_t left_s = must_int(redis, "TTL %s", worker.identity);
+    return left_s > 50 && left_s <= 60;
+}
+
+/* What an idle worker repeats is less than the whole, unless the whole is gone. */
+START_TEST(deleted_report_is_written_again)
+{
+    const char *id = worker.identity;
+    start_worker(settings);
+    wait_until(HANG_MS, must_int(redis, "HEXISTS %s info", id) == 1);
+    must_do(redis, "EXPIRE %s 30", id);
+    worker_process_signal(&worker, SIGTSTP);
+    wait_until(HANG_MS, shows("quiet", "true"));
+    ck_assert(has_time_to_live());
+    must_do(redis, "DEL %s processes", id);
+    worker_process_signal(&worker, SIGCONT);
+    wait_until(HANG_MS, shows("quiet", "false"));
+    ck_assert(has_time_to_live());
+    ck_assert_int_eq(must_int(redis, "HEXISTS %s info", id), 1);
+    ck_assert_int_eq(must_int(redis, "SISMEMBER processes %s", id), 1);
+}
+END_TEST
+
 START_TEST(dashboard_may_quiet_and_stop)
 {
     start_worker(settings);
@@ -231,6 +256,7 @@ Suite *test_suite(void)
     tcase_add_test(tc, stop_gives_back_what_does_not_end);
     tcase_add_test(tc, idle_worker_stops_cleanly);
     tcase_add_test(tc, dashboard_sees_the_worker_at_work);
+    tcase_add_test(tc, deleted_report_is_written_again);
     tcase_add_test(tc, dashboard_may_quiet_and_stop);
     return suite;
 }

@@ -123,6 +123,23 @@ START_TEST(renewal)
 }
 END_TEST
 
+START_TEST(extension)
+{
+    bool alive = false;
+    struct err err = {""};
+    open_to(":1\r\n:0\r\n+OK\r\n");
+    ck_assert_int_eq(store_lease_extend(store, conn, 1000, &alive, &err), 0);
+    ck_assert(alive);
+    ck_assert_int_eq(store_lease_extend(store, conn, 1000, &alive, &err), 0);
+    ck_assert(!alive);
+    alive = true;
+    ck_assert_int_eq(store_lease_extend(store, conn, 1000, &alive, &err), -EPROTO);
+    ck_assert_ptr_nonnull(strstr(err.text, "PEXPIRE"));
+    ck_assert(alive); /* untouched */
+    close_all();
+}
+END_TEST
+
 START_TEST(recovery)
 {
     struct recovered got = {0};
@@ -198,6 +215,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(t, settle, 0, COUNT(settles));
     tcase_add_loop_test(t, order, 0, COUNT(orders));
     tcase_add_test(t, renewal);
+    tcase_add_test(t, extension);
     tcase_add_test(t, recovery);
     tcase_add_test(t, stream_and_time);
     suite_add_tcase(s, t);

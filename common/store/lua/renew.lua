@@ -1,4 +1,4 @@
--- renew: the worker says that it lives.
+-- renew: the worker says that it lives, and learns how things are.
 --
 -- Whoever has a lease is in the set of workers, because both are written here together and only
 -- recover takes them away, together. So every claim can be found.
@@ -10,10 +10,10 @@
 -- ARGV 1 identity   2 lease in milliseconds
 -- Reply: {1 the lease was still alive | 0 it had lapsed; claims in the registry;
 --         Redis' time: seconds, microseconds}
-redis.call('HDEL', KEYS[3], '')
+local alive = redis.call('PEXPIRE', KEYS[1], ARGV[2])
 local t = redis.call('TIME')
-local alive = redis.call('SET', KEYS[1], t[1], 'PX', ARGV[2], 'GET')
-if not alive then
+if alive == 0 then
+    redis.call('SET', KEYS[1], t[1], 'PX', ARGV[2])
     redis.call('SADD', KEYS[2], ARGV[1])
 end
-return {alive and 1 or 0, redis.call('HLEN', KEYS[3]), t[1], t[2]}
+return {alive, redis.call('HLEN', KEYS[3]), t[1], t[2]}
