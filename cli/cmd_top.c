@@ -55,10 +55,12 @@ static void look(struct top *t)
     if (rc == 0) {
         top_view_take(v, &l, (double)(now - t->looked_ns) / (double)NS_PER_S);
         t->looked_ns = now;
-        v->trouble[0] = '\0';
+        v->trouble = (struct err){""};
         return;
     }
-    (void)snprintf(v->trouble, sizeof v->trouble, "%s", err.text[0] ? err.text : err_phrase(rc));
+    if (!err.text[0])
+        (void)err_set(&err, rc, "%s", err_phrase(rc)); /* returns the code */
+    v->trouble = err;
     redis_conn_free(t->session.redis); /* whatever it is, a new one is as good */
     t->session.redis = NULL;
 }

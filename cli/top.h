@@ -43,8 +43,8 @@ enum { TOP_HISTORY = 240, TOP_NAME = 320 };
 
 struct top_view {
     struct top_look look;
-    bool looked;       /* at least once */
-    char trouble[256]; /* why the last look failed; "": it did not */
+    bool looked;        /* at least once */
+    struct err trouble; /* why the last look failed; "": it did not */
     double done_s[TOP_HISTORY], failed_s[TOP_HISTORY]; /* jobs a second, the newest last */
     int samples;
     enum top_pane pane;

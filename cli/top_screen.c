@@ -61,8 +61,8 @@ static void draw_title(const struct top_screen *s, const struct top_view *v)
     (void)move(0, 0);
     put(s, TONE_BOLD, "sluice top");
     put(s, TONE_DIM, "  %s  %s", s->where, clock);
-    if (v->trouble[0])
-        put(s, TONE_BAD, "  %s", v->trouble);
+    if (v->trouble.text[0])
+        put(s, TONE_BAD, "  %s", v->trouble.text);
 }
 
 static void figure(const struct top_screen *s, const char *name, int64_t n, enum tone tone)
