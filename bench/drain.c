@@ -25,6 +25,11 @@
 
 enum { BATCH = 100, CONNS_MAX = 4, RUNS_MAX = 50 };
 
+struct figure {
+    double per_s[RUNS_MAX];
+    double redis_us[RUNS_MAX]; /* of the server's processor time, per job */
+};
+
 /* ---- the floor ---- */
 
 struct drainer {
@@ -75,7 +80,7 @@ static void *drain_main(void *arg)
     return NULL;
 }
 
-static double run_floor(struct lab *lab, int jobs, int conns)
+static void run_floor(struct lab *lab, int jobs, int conns, struct figure *figure, int run)
 {
     struct drainer drainers[CONNS_MAX] = {0};
     struct store *store;
@@ -86,7 +91,7 @@ static double run_floor(struct lab *lab, int jobs, int conns)
     if (store_new("", "floor:1:0", &store) != 0 ||
         store_lease_renew(store, lab->conn, 600000, &lease, &err) != 0)
         lab_fail("floor: %s", err.text);
-    double began = lab_now_s();
+    double cpu = lab_cpu_s(lab->server.pid), began = lab_now_s();
     int64_t total = 0;
     for (int i = 0; i < conns; i++) {
         drainers[i] = (struct drainer){.lab = lab, .store = store, .number = i};
@@ -97,29 +102,32 @@ static double run_floor(struct lab *lab, int jobs, int conns)
         thread_join(&drainers[i].thread);
         total += drainers[i].claimed;
     }
-    double took = lab_now_s() - began;
+    figure->per_s[run] = jobs / (lab_now_s() - began);
+    figure->redis_us[run] = (lab_cpu_s(lab->server.pid) - cpu) * 1e6 / jobs;
     if (total != jobs || lab_int(lab, "GET stat:processed") != jobs)
         lab_fail("floor: %" PRId64 " of %d jobs", total, jobs);
     store_free(store);
-    return jobs / took;
 }
 
 int main(int argc, char **argv)
 {
     int jobs = argc > 1 ? atoi(argv[1]) : 300000;
     int runs = argc > 2 ? atoi(argv[2]) : 5;
-    static const int conns[] = {1, 2, 4};
-    double floors[3][RUNS_MAX], rates[RUNS_MAX], cpu[RUNS_MAX];
+    enum { FLOORS = 3 };
+    static const int conns[FLOORS] = {1, 2, 4};
+    static struct figure floors[FLOORS], worker;
+    double cpu[RUNS_MAX];
     int64_t rss = 0;
     struct lab lab;
     if (jobs < 1 || runs < 1 || runs > RUNS_MAX)
         lab_fail("usage: drain [JOBS [RUNS]]   (RUNS 1..%d)", RUNS_MAX);
     lab_open(&lab, NULL);
     for (int i = 0; i < runs; i++) {
-        for (int c = 0; c < 3; c++)
-            floors[c][i] = run_floor(&lab, jobs, conns[c]);
+        for (int c = 0; c < FLOORS; c++)
+            run_floor(&lab, jobs, conns[c], &floors[c], i);
         struct lab_drain r = lab_drain(&lab, "", jobs, "noop");
-        rates[i] = r.per_s;
+        worker.per_s[i] = r.per_s;
+        worker.redis_us[i] = r.redis_us;
         cpu[i] = r.cpu_us;
         rss = r.rss_kb > rss ? r.rss_kb : rss;
     }
@@ -127,14 +135,16 @@ int main(int argc, char **argv)
 
     double floor = 0;
     printf("drain of %d no-op jobs, medians of %d runs\n", jobs, runs);
-    for (int c = 0; c < 3; c++) {
-        double m = lab_median(floors[c], runs);
+    for (int c = 0; c < FLOORS; c++) {
+        double m = lab_median(floors[c].per_s, runs);
         floor = m > floor ? m : floor;
-        printf("  floor, %d connection%s   %9.0f jobs/s\n", conns[c], conns[c] > 1 ? "s" : " ", m);
+        printf("  floor, %d connection%s   %9.0f jobs/s   %.2f us of Redis a job\n", conns[c],
+               conns[c] > 1 ? "s" : " ", m, lab_median(floors[c].redis_us, runs));
     }
-    double rate = lab_median(rates, runs);
-    printf("  worker, 100 threads     %9.0f jobs/s   %.2f us CPU a job, %" PRId64 " KiB resident\n",
-           rate, lab_median(cpu, runs), rss);
+    double rate = lab_median(worker.per_s, runs);
+    printf("  worker, 100 threads     %9.0f jobs/s   %.2f us of Redis and %.2f of its own a job, "
+           "%" PRId64 " KiB resident\n",
+           rate, lab_median(worker.redis_us, runs), lab_median(cpu, runs), rss);
     printf("  worker / best floor     %9.2f\n", rate / floor);
     return 0;
 }

@@ -178,12 +178,13 @@ struct lab_drain lab_drain(struct lab *lab, const char *yaml, int jobs, const ch
         lab_fail("no worker");
     (void)usleep(200000);
     lab_fill_class(lab, jobs, klass);
-    double cpu = lab_cpu_s(pid), began = lab_now_s();
+    double cpu = lab_cpu_s(pid), redis_cpu = lab_cpu_s(lab->server.pid), began = lab_now_s();
     if (kill(pid, SIGCONT) != 0)
         lab_fail("no worker");
     wait_processed(lab, FIRST + jobs);
     r.per_s = jobs / (lab_now_s() - began);
     r.cpu_us = (lab_cpu_s(pid) - cpu) * 1e6 / jobs;
+    r.redis_us = (lab_cpu_s(lab->server.pid) - redis_cpu) * 1e6 / jobs;
     r.rss_kb = lab_rss_kb(pid);
     if (lab_int(lab, "GET stat:processed") != FIRST + jobs ||
         lab_int(lab, "EXISTS retry dead") != 0)

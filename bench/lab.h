@@ -40,7 +40,8 @@ void lab_worker_stop(pid_t pid);
 /* How a worker does with a backlog that lies there when it begins. Fails when a job is not done. */
 struct lab_drain {
     double per_s;
-    double cpu_us; /* of the worker, per job */
+    double cpu_us;   /* of the worker's processor time, per job */
+    double redis_us; /* of the server's */
     int64_t rss_kb;
 };
 struct lab_drain lab_drain(struct lab *lab, const char *yaml, int jobs, const char *klass);
