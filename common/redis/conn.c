@@ -12,11 +12,13 @@
 #include "redis/bulk_cap.h"
 #include "redis/dial.h"
 #include "redis/greet.h"
+#include "redis/reply_build.h"
 #include "redis/sentinel.h"
 #include "redis/tls.h"
 
 struct redis_conn {
     redisContext *redis;
+    struct reply_builder builder; /* what its reader makes replies with */
     bool broken;
     bool demoted;       /* the server is no master: no more commands */
     unsigned pending;   /* commands sent whose replies have not been read */
@@ -376,6 +378,7 @@ int redis_conn_open_direct(const struct redis_options *o, int64_t deadline_ns,
         free(c);
         return err_set(err, -ENOMEM, "no memory for a connection");
     }
+    reply_builder_attach(&c->builder, c->redis->reader);
     rc = set_up(c, o, deadline_ns, err);
     if (rc != 0)
         redis_conn_free(c);
