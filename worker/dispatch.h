@@ -71,7 +71,7 @@ struct dispatch {
     void (*notify)(void *ctx); /* the waker: dry, or a thread became free while dry, or surplus */
     void *notify_ctx;
     bool waker_wants_thread;
-    bool claimed_ahead; /* since the waker last looked */
+    bool watched; /* jobs were left in the ready list since the waker last looked */
 };
 
 enum turn { TURN_JOB, TURN_CLAIM, TURN_END };
