@@ -147,10 +147,11 @@ static unsigned want_locked(const struct dispatch *d)
     return want > CLAIM_MAX_JOBS ? CLAIM_MAX_JOBS : want;
 }
 
-/* Whether one running thread ends its job and all that are ready sooner than another one wakes. */
+/* Whether a running thread is done with its job and all that are ready before another one were of
+ * much help. */
 static bool soon_done_locked(const struct dispatch *d)
 {
-    return d->mean_ns >= 0 && (d->ready + 1) * d->mean_ns <= (double)WAKE_COST_NS;
+    return d->mean_ns >= 0 && (d->ready + 1) * d->mean_ns <= (double)WAKE_NS;
 }
 
 /* Whether the thread that has just taken a job should wake another. Not while one is on its way,
