@@ -73,7 +73,7 @@ static enum field field_of(struct slice key)
     struct slice name = {key.p + 1, key.n - 2};
     if (name.n < sizeof first_of_length)
         for (int i = first_of_length[name.n]; i < FIELD_COUNT && names[i].n == name.n; i++)
-            if (memcmp(names[i].p, name.p, name.n) == 0)
+            if (names[i].p[0] == name.p[0] && memcmp(names[i].p, name.p, name.n) == 0)
                 return (enum field)i;
     if (memchr(name.p, '\\', name.n)) /* rare, yet "cl\u0061ss" is class */
         for (int i = 0; i < FIELD_COUNT; i++)
