@@ -166,11 +166,12 @@ static bool worth_waking_locked(const struct dispatch *d)
     return d->ready > 0 || want_locked(d) > 0;
 }
 
-/* Whether a thread should claim though jobs are ready: another one is about to have run them, and
- * would then wait for Redis, which does nothing meanwhile. */
-static bool claims_first_locked(const struct dispatch *d)
+/* Whether a thread should claim so many though jobs are ready: another one is about to have run
+ * them, and would then wait for Redis, which does nothing meanwhile. Not for a handful: what a
+ * claim costs, it costs once. */
+static bool claims_first_locked(const struct dispatch *d, unsigned want)
 {
-    return d->claimers == 0 && d->running > 0 && soon_done_locked(d);
+    return want >= CLAIM_MAX_JOBS / 2 && d->claimers == 0 && d->running > 0 && soon_done_locked(d);
 }
 
 static void note_finished_locked(struct dispatch *d, struct sleeper *self, int64_t took_ns)
@@ -200,7 +201,7 @@ enum turn dispatch_next(struct dispatch *d, struct sleeper *self, int64_t took_n
             break;
         }
         unsigned want = want_locked(d);
-        if (d->head && (want == 0 || !claims_first_locked(d))) {
+        if (d->head && !claims_first_locked(d, want)) {
             *ret_job = pop_locked(d);
             self->running = true;
             d->running++;
