@@ -135,14 +135,11 @@ static void plugin_run(struct handler *handler, const struct run_job *job, struc
 {
     struct plugin_handler *h = (struct plugin_handler *)handler;
     struct sluice_job side = {.ops = ops, .run = run};
-    struct buf text = {0}; /* payload and args again, each with the NUL that C authors expect */
-    buf_put(&text, job->payload);
-    buf_putc(&text, '\0');
-    buf_put(&text, job->args);
-    if (buf_error(&text) < 0) {
-        outcome_fail(out, OUTCOME_FAILED, "OutOfMemory", "no memory for a job of %zu bytes",
-                     job->payload.n);
-        buf_release(&text);
+    struct buf args = {0}; /* again, with the NUL that C authors expect */
+    buf_put(&args, job->args);
+    if (buf_error(&args) < 0) {
+        outcome_fail(out, OUTCOME_FAILED, "OutOfMemory", "no memory for arguments of %zu bytes",
+                     job->args.n);
         return;
     }
     const struct sluice_job_info info = {
@@ -150,9 +147,9 @@ static void plugin_run(struct handler *handler, const struct run_job *job, struc
         .jid = job->jid,
         .klass = job->klass,
         .queue = job->queue,
-        .args = text.p + job->payload.n + 1,
+        .args = buf_str(&args),
         .args_len = job->args.n,
-        .payload = text.p,
+        .payload = job->payload.p,
         .payload_len = job->payload.n,
         .attempt = job->attempt,
         .timeout_ms = job->timeout_ms,
@@ -164,7 +161,7 @@ static void plugin_run(struct handler *handler, const struct run_job *job, struc
     buf_release(&side.result);
     buf_release(&side.error_class);
     buf_release(&side.message);
-    buf_release(&text);
+    buf_release(&args);
 }
 
 const struct handler_kind plugin_kind = {
