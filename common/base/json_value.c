@@ -7,26 +7,6 @@
 #include "base/json_chars.h"
 #include "base/utf8.h"
 
-enum json_type json_type_of(struct slice value)
-{
-    switch (value.p[0]) {
-    case 'n':
-        return JSON_NULL;
-    case 'f':
-        return JSON_FALSE;
-    case 't':
-        return JSON_TRUE;
-    case '"':
-        return JSON_STRING;
-    case '[':
-        return JSON_ARRAY;
-    case '{':
-        return JSON_OBJECT;
-    default:
-        return JSON_NUMBER;
-    }
-}
-
 /* What stands between the quotes. */
 static struct slice inside(struct slice string)
 {

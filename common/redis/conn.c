@@ -20,7 +20,7 @@
 struct redis_conn {
     redisContext *redis;
     struct reply_builder builder; /* what its reader makes replies with */
-    bool local; /* a unix socket */
+    bool local;                   /* a unix socket */
     bool broken;
     bool demoted;       /* the server is no master: no more commands */
     unsigned pending;   /* commands sent whose replies have not been read */
