@@ -2,17 +2,17 @@
  * The settler: takes finished jobs and writes their ends to Redis, many in one round trip.
  *
  * Finished jobs gather here, by claim. A claim of which every job has ended is dropped whole, which
- * costs Redis a tenth of settling one by one; so the next claim that is made (worker/fetcher)
- * carries those along, and of others only jobs that have waited for LINGER_NS. When none is made by
- * then, the settler's own thread sends them; at once when a job among them is recorded or has
- * output, since somebody may be following it. Only one batch is under way at a time, so the
- * operations of a claim reach Redis in order, and a claim's counters need no lock.
+ * costs Redis far less than to settle one job after the other; so the next claim that is made
+ * (worker/fetcher) carries those along, and of others only jobs that have waited for LINGER_NS.
+ * When none is made by then, the settler's own thread sends them; at once when a job among them is
+ * recorded or has output, since somebody may be following it. Only one batch is under way at a
+ * time, so the operations of a claim reach Redis in order, and a claim's counters need no lock.
  *
  * When Redis finds more in a claim than we have left to settle, because it has lost writes or
  * refused one, the rest are settled one by one, too; what then remains is adopted (worker/reaper).
- * After a failure the batch is put back and sent again. If it may have been applied,
- * its jobs are marked ambiguous: finding such a job already settled is then no loss of ownership.
- * A job whose target key has the wrong type stays claimed and is tried again every few seconds.
+ * After a failure the batch is put back and sent again. If it may have been applied, its jobs are
+ * marked ambiguous: finding such a job already settled is then no loss of ownership. A job whose
+ * target key has the wrong type stays claimed and is tried again every few seconds.
  *
  * Back-pressure: a job here is still claimed, and while Redis is away nothing new is claimed, so
  * the list is bounded by what was claimed.
