@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 void cancelled_init(struct cancelled *c)
 {
     *c = (struct cancelled){0};
@@ -41,12 +43,15 @@ static size_t find_locked(const struct cancelled *c, const char *jid, bool *ret_
     return low;
 }
 
-void cancelled_wait_known(struct cancelled *c, int64_t deadline_ns)
+void cancelled_wait_known(struct cancelled *c, int64_t max_ms)
 {
+    if (atomic_load_explicit(&c->known, memory_order_acquire))
+        return;
+    int64_t deadline_ns = clock_deadline_ms(max_ms);
     mutex_lock(&c->mutex);
-    while (!c->known && cond_wait_until(&c->changed, &c->mutex, deadline_ns))
+    while (!atomic_load(&c->known) && cond_wait_until(&c->changed, &c->mutex, deadline_ns))
         continue;
-    c->known = true;
+    atomic_store(&c->known, true);
     mutex_unlock(&c->mutex);
 }
 
@@ -118,7 +123,7 @@ int cancelled_replace(struct cancelled *c, const struct reply *jids)
     c->jids = list;
     c->cap = n;
     atomic_store(&c->n, n);
-    c->known = true;
+    atomic_store(&c->known, true);
     cond_broadcast(&c->changed);
     mutex_unlock(&c->mutex);
     clear(old, nold);

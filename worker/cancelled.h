@@ -16,9 +16,9 @@
 
 struct cancelled {
     atomic_size_t n;
-    struct mutex mutex; /* guards: below */
+    atomic_bool known;  /* Redis has been asked, or nobody may wait for that any more */
+    struct mutex mutex; /* guards: below, and changes of those above */
     struct cond changed;
-    bool known;  /* Redis has been asked, or nobody may wait for that any more */
     char **jids; /* sorted */
     size_t cap;
 };
@@ -26,9 +26,9 @@ struct cancelled {
 void cancelled_init(struct cancelled *c);
 void cancelled_release(struct cancelled *c);
 
-/* Waits until it is known what is flagged; after the deadline nobody waits again. No job may start
- * before: it may have been cancelled while no worker was up. */
-void cancelled_wait_known(struct cancelled *c, int64_t deadline_ns);
+/* Waits until it is known what is flagged, at most so long; after that nobody waits again. No job
+ * may start before: it may have been cancelled while no worker was up. */
+void cancelled_wait_known(struct cancelled *c, int64_t max_ms);
 
 bool cancelled_has(struct cancelled *c, const char *jid);
 /* -ENOMEM. */

@@ -109,6 +109,15 @@ static unsigned free_locked(const struct dispatch *d)
     return threads > d->ready ? threads - d->ready : 0;
 }
 
+/* From now on the waker looks after the ready list, until it finds it empty. True when it has to be
+ * told so. */
+static bool watch_locked(struct dispatch *d)
+{
+    bool notify = !d->watched;
+    d->watched = true;
+    return notify;
+}
+
 static void check_idle_locked(struct dispatch *d)
 {
     if (d->running == 0 && d->ready == 0 && d->claimers == 0)
@@ -138,15 +147,31 @@ static unsigned want_locked(const struct dispatch *d)
     return want > CLAIM_MAX_JOBS ? CLAIM_MAX_JOBS : want;
 }
 
+/* Whether a running thread is done with its job and all that are ready before another one were of
+ * much help. */
+static bool soon_done_locked(const struct dispatch *d)
+{
+    return d->mean_ns >= 0 && (d->ready + 1) * d->mean_ns <= (double)WAKE_NS;
+}
+
 /* Whether the thread that has just taken a job should wake another. Not while one is on its way,
- * which asks the same when it arrives. And not for jobs that are done sooner than a thread wakes:
- * the waker looks after those if the next one turns out to be slow (dispatch_surplus). */
+ * which asks the same when it arrives. For short jobs only so that somebody claims while they run.
+ */
 static bool worth_waking_locked(const struct dispatch *d)
 {
     if (d->waking > 0)
         return false;
-    return want_locked(d) > 0 ||
-           (d->ready > 0 && (d->mean_ns < 0 || d->ready * d->mean_ns > (double)WAKE_COST_NS));
+    if (soon_done_locked(d))
+        return d->claimers == 0 && want_locked(d) > 0;
+    return d->ready > 0 || want_locked(d) > 0;
+}
+
+/* Whether a thread should claim so many though jobs are ready: another one is about to have run
+ * them, and would then wait for Redis, which does nothing meanwhile. Not for a handful: what a
+ * claim costs, it costs once. */
+static bool claims_first_locked(const struct dispatch *d, unsigned want)
+{
+    return want >= CLAIM_MAX_JOBS / 2 && d->claimers == 0 && d->running > 0 && soon_done_locked(d);
 }
 
 static void note_finished_locked(struct dispatch *d, struct sleeper *self, int64_t took_ns)
@@ -165,6 +190,7 @@ enum turn dispatch_next(struct dispatch *d, struct sleeper *self, int64_t took_n
                         struct job **ret_job, unsigned *ret_want)
 {
     enum turn turn;
+    bool notify = false;
     mutex_lock(&d->mutex);
     note_finished_locked(d, self, took_ns);
     for (;;) {
@@ -174,7 +200,8 @@ enum turn dispatch_next(struct dispatch *d, struct sleeper *self, int64_t took_n
             d->threads--;
             break;
         }
-        if (d->head) {
+        unsigned want = want_locked(d);
+        if (d->head && !claims_first_locked(d, want)) {
             *ret_job = pop_locked(d);
             self->running = true;
             d->running++;
@@ -183,7 +210,6 @@ enum turn dispatch_next(struct dispatch *d, struct sleeper *self, int64_t took_n
                 wake_one_locked(d);
             break;
         }
-        unsigned want = want_locked(d);
         if (want > 0) {
             d->claimers++;
             d->wanted += want;
@@ -206,7 +232,11 @@ enum turn dispatch_next(struct dispatch *d, struct sleeper *self, int64_t took_n
             cond_wait_until(&self->cond, &d->mutex, CLOCK_NEVER);
         d->waking--;
     }
+    if (d->ready > 0 && d->waking == 0) /* they wait for what is believed to be over soon */
+        notify = watch_locked(d);
     mutex_unlock(&d->mutex);
+    if (notify)
+        d->notify(d->notify_ctx);
     return turn;
 }
 
@@ -219,10 +249,9 @@ void dispatch_claimed(struct dispatch *d, struct sleeper *self, struct claim *cl
     bool notify = false;
     if (claim) {
         append_claim_locked(d, claim);
-        /* The caller takes one itself and the chain wakes others; the waker looks after the rest.
-         */
-        if ((d->ready > d->sleeping + d->waking + 1 || !d->open) && !d->claimed_ahead)
-            notify = d->claimed_ahead = true;
+        /* The caller takes one itself, and the chain wakes others. */
+        if (!d->open)
+            notify = watch_locked(d);
     } else if (dry && d->suspected) {
         d->suspected = false;
         notify = true;
@@ -251,8 +280,7 @@ void dispatch_adopted(struct dispatch *d, struct claim *claim)
     mutex_lock(&d->mutex);
     append_claim_locked(d, claim);
     wake_one_locked(d);
-    bool notify = !d->claimed_ahead;
-    d->claimed_ahead = true;
+    bool notify = watch_locked(d);
     mutex_unlock(&d->mutex);
     if (notify)
         d->notify(d->notify_ctx);
@@ -306,8 +334,8 @@ struct job *dispatch_surplus(struct dispatch *d, bool all, int64_t *ret_recheck_
     if (all || (age > JOB_SURPLUS_NS && d->sleeping + d->waking == 0))
         taken = take_ready_locked(d, all);
     /* Short jobs pass through the list between two looks; only then is it worth looking again. */
-    *ret_recheck_ns = d->head || d->claimed_ahead ? now + JOB_LATE_NS : CLOCK_NEVER;
-    d->claimed_ahead = d->head != NULL;
+    *ret_recheck_ns = d->head || d->watched ? now + JOB_LATE_NS : CLOCK_NEVER;
+    d->watched = d->head != NULL;
     mutex_unlock(&d->mutex);
     return taken;
 }

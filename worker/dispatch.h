@@ -6,7 +6,11 @@
  * hold something, the turn to claim a batch for everybody; or it sleeps. Sleepers form a stack:
  * the last to sleep is the first to be woken, so that a light load runs on a few warm threads
  * however many there are. Whoever takes a job wakes one more thread if there is more to do (a
- * chain of wake-ups instead of a herd).
+ * chain of wake-ups instead of a herd): more than WAKE_NS of work, by the mean of recent jobs.
+ *
+ * Where jobs are as short as that, two threads do it all: one runs what the other has claimed, and
+ * they change places, so that neither Redis nor the handlers wait for the other. Should a job turn
+ * out to be slow after all, the waker looks after those behind it (dispatch_surplus).
  *
  * How much to claim. As many jobs as threads are free now, less what other claims under way will
  * bring. Beyond that only while jobs are so short that the surplus is CLAIM_AHEAD_NS of work: a
@@ -36,7 +40,7 @@ enum { CLAIM_MAX_JOBS = 100, CLAIMERS_MAX = 2 };
 #define CLAIM_AHEAD_NS (5 * NS_PER_MS)  /* of work claimed beyond the free threads */
 #define JOB_LATE_NS    (5 * NS_PER_MS)  /* a claimed job that waits longer wakes all it can */
 #define JOB_SURPLUS_NS (20 * NS_PER_MS) /* … and without a free thread goes back to its queue */
-#define WAKE_COST_NS   50000            /* a thread's way from sleep to its first job, roughly */
+#define WAKE_NS        (NS_PER_MS / 5)  /* for less work than this no other thread is woken */
 
 /* Where one executor sleeps. */
 struct sleeper {
@@ -71,7 +75,7 @@ struct dispatch {
     void (*notify)(void *ctx); /* the waker: dry, or a thread became free while dry, or surplus */
     void *notify_ctx;
     bool waker_wants_thread;
-    bool claimed_ahead; /* since the waker last looked */
+    bool watched; /* jobs were left in the ready list since the waker last looked */
 };
 
 enum turn { TURN_JOB, TURN_CLAIM, TURN_END };

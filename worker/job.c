@@ -24,7 +24,7 @@ struct claim *claim_new(uint64_t seq, uint64_t generation, const char *queue, un
     c->generation = generation;
     c->reply = reply;
     c->claimed_ns = clock_now_ns();
-    c->n = n;
+    c->n = c->away = n;
     for (unsigned i = 0; i < n; i++) {
         c->jobs[i].claim = c;
         c->jobs[i].index = i;

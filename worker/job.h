@@ -64,7 +64,12 @@ struct claim {
     int64_t claimed_ns;
     bool on_trial; /* waits for a free thread, however long that takes (worker/reaper) */
     unsigned n;    /* jobs[] */
-    /* the settler's alone: */
+    /* the settler's alone, under its mutex: */
+    unsigned away;                  /* jobs that it has not been handed yet */
+    struct job *ended, *last_ended; /* that it has, and has not sent */
+    int64_t due_ns;                 /* when it sends them, even if others are away */
+    struct claim *next;             /* in its list, while there are any */
+    /* and without, in its turn: */
     unsigned settled;
     unsigned abandoned;
     unsigned settling; /* in the batch under way … */

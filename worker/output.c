@@ -14,10 +14,9 @@ enum { APPEND_MAX_EVENTS = 1000 };
 /* ---- the job's side ---- */
 
 void output_init(struct output *o, struct streamer *s, const struct stream_target *target,
-                 int64_t attempt, bool enabled)
+                 int64_t attempt)
 {
-    *o = (struct output){
-        .streamer = s, .target = *target, .attempt = attempt, .enabled = enabled, .length = -1};
+    *o = (struct output){.streamer = s, .target = *target, .attempt = attempt, .length = -1};
     mutex_init(&o->mutex);
     cond_init(&o->room);
 }
@@ -71,8 +70,6 @@ static int append_locked(struct output *o, struct slice text)
 
 int output_emit(struct output *o, struct slice text, bool (*should_stop)(void *ctx), void *ctx)
 {
-    if (!o->enabled)
-        return 0;
     int rc = 0;
     bool first = false;
     mutex_lock(&o->mutex);
@@ -84,8 +81,6 @@ int output_emit(struct output *o, struct slice text, bool (*should_stop)(void *c
     if (rc == 0 && !o->in_line)
         first = o->in_line = true;
     mutex_unlock(&o->mutex);
-    if (rc == 0)
-        atomic_fetch_add_explicit(&o->emitted, 1, memory_order_relaxed);
     if (first)
         get_in_line(o);
     return rc;

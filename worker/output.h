@@ -44,12 +44,11 @@ struct streamer {
     atomic_uint_fast64_t events;
 };
 
-/* One job's output; embedded in its run. */
+/* One job's output; embedded in its run, and made by the first event (most jobs have none). */
 struct output {
     struct streamer *streamer;
     struct stream_target target; /* borrowed jid */
     int64_t attempt; /* for the marker, when the stream is not empty at the first append */
-    bool enabled;
     struct mutex mutex;
     /* guards: up to the blank line */
     struct cond room; /* the buffer was taken, or the output failed */
@@ -63,7 +62,6 @@ struct output {
     int64_t length; /* of the stream, -1 while unknown */
     bool begun;     /* something was appended */
 
-    atomic_uint_fast64_t emitted;
     struct output *next; /* in line; guarded by the streamer's mutex */
 };
 
@@ -72,7 +70,7 @@ int streamer_start(struct streamer *s, const struct store *store,
 void streamer_stop(struct streamer *s); /* serves what is in line as far as Redis answers */
 
 void output_init(struct output *o, struct streamer *s, const struct stream_target *target,
-                 int64_t attempt, bool enabled);
+                 int64_t attempt);
 void output_release(struct output *o);
 
 /* One event; text that is no JSON value becomes a JSON string. Waits for room; should_stop is

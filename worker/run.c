@@ -12,12 +12,20 @@ void run_begin(struct run *run, struct streamer *s, const struct stream_target *
 {
     run->stop_fd = -1;
     atomic_init(&run->stop, RUN_GOES_ON);
-    output_init(&run->output, s, target, run->shown.attempt, stream);
+    run->streamer = s;
+    run->target = *target;
+    run->keeps_output = stream;
+    atomic_init(&run->has_output, false);
+}
+
+static bool has_output(const struct run *run)
+{
+    return atomic_load_explicit(&run->has_output, memory_order_acquire);
 }
 
 void run_finish_output(struct run *run)
 {
-    if (atomic_load_explicit(&run->output.emitted, memory_order_relaxed) == 0)
+    if (!has_output(run))
         return;
     if (!atomic_load_explicit(&run->tally->has_output, memory_order_relaxed))
         atomic_store_explicit(&run->tally->has_output, true, memory_order_relaxed);
@@ -33,15 +41,16 @@ void run_end(struct run *run)
 {
     if (run->stop_fd >= 0)
         (void)close(run->stop_fd);
-    output_release(&run->output);
+    if (has_output(run))
+        output_release(&run->output);
     buf_release(&run->payload);
 }
 
 enum run_stream run_stream(const struct run *run)
 {
-    if (!run->output.enabled)
+    if (!run->keeps_output)
         return RUN_STREAM_NONE;
-    if (run->tracked || atomic_load_explicit(&run->output.emitted, memory_order_relaxed) > 0)
+    if (run->tracked || has_output(run))
         return RUN_STREAM;
     /* What a dead worker ran comes back as it was: only its class says that it may have a stream.
      */
@@ -79,8 +88,23 @@ static bool should_stop(void *run)
     return op_stop(run) != RUN_GOES_ON;
 }
 
+/* A plugin may emit from several threads at once. */
+static void make_output(struct run *run)
+{
+    mutex_lock(&run->slot->mutex);
+    if (!has_output(run)) {
+        output_init(&run->output, run->streamer, &run->target, run->shown.attempt);
+        atomic_store_explicit(&run->has_output, true, memory_order_release);
+    }
+    mutex_unlock(&run->slot->mutex);
+}
+
 static int op_emit(struct run *run, struct slice text)
 {
+    if (!run->keeps_output)
+        return 0;
+    if (!has_output(run))
+        make_output(run);
     int rc = output_emit(&run->output, text, should_stop, run);
     if (rc == -ESTALE) {
         mutex_lock(&run->slot->mutex);

@@ -21,6 +21,10 @@ struct run {
     struct handler *handler; /* NULL when there is none for the class */
     struct run_job shown;
     struct buf payload; /* the completed payload, when the job's own lacked something */
+    struct streamer *streamer;
+    struct stream_target target;
+    bool keeps_output;      /* else what it emits is dropped */
+    atomic_bool has_output; /* set with the next, by the first event, under the slot's mutex */
     struct output output;
     struct slot *slot;
     struct tally_entry *tally;

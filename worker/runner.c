@@ -79,15 +79,14 @@ static bool is_tracked(const struct envelope *e, const struct handler *handler)
 }
 
 static void drop_expired(struct runner *r, struct job *job, const struct envelope *e,
-                         const struct conf *conf)
+                         struct registry *registry)
 {
-    struct registry *registry = live_registry(r->live);
     bool tracked = is_tracked(e, registry_find(registry, e->klass));
     struct settlement *end =
-        ending_expired(e, tracked, (int64_t)conf->stream_ttl, heartbeat_redis_now(r->heartbeat));
+        ending_expired(e, tracked, (int64_t)registry_conf(registry)->stream_ttl,
+                       heartbeat_redis_now(r->heartbeat));
     if (!end) /* then a plain ack */
         log_warn("no memory to record that a job expired", log_str("jid", e->jid));
-    registry_unref(registry);
     atomic_fetch_add(&r->expired, 1);
     job_log(LOG_WARN, "job has expired and is dropped", job);
     submit(r, job, end);
@@ -142,7 +141,7 @@ static void record_start(struct runner *r, struct run *run)
     record_free(start);
 }
 
-static int prepare(struct runner *r, struct run *run, struct job *job, struct conf *conf)
+static int prepare(struct runner *r, struct run *run, struct job *job, const struct conf *conf)
 {
     struct envelope *e = &run->envelope;
     const struct conf_handler *hc = run->handler ? run->handler->conf : NULL;
@@ -181,10 +180,19 @@ static void call_handler(struct run *run, struct outcome *out)
     failpoint("after-run");
 }
 
-static void show(struct slot *slot, struct run *run)
+static void stop_if_cancelled_locked(struct runner *r, struct slot *slot)
+{
+    if (slot->run && cancelled_has(r->cancelled, slot->run->shown.jid))
+        run_stop_locked(slot->run, RUN_CANCELLED);
+}
+
+/* Brings the run in sight, and asks: whoever is cancelled from now on is told by runner_cancel().
+ */
+static void show(struct runner *r, struct slot *slot, struct run *run)
 {
     mutex_lock(&slot->mutex);
     slot->run = run;
+    stop_if_cancelled_locked(r, slot);
     mutex_unlock(&slot->mutex);
 }
 
@@ -198,60 +206,61 @@ static bool hide(struct slot *slot)
     return given_back;
 }
 
-static void stop_if_cancelled(struct runner *r, struct slot *slot)
+/* What each ending is counted as, and what is said of it. */
+static const struct {
+    enum tally_outcome outcome;
+    enum log_level level;
+    const char *msg;
+} endings[] = {
+    [ENDING_DONE] = {TALLY_DONE, LOG_DEBUG, "job done"},
+    [ENDING_RETRY] = {TALLY_FAILED, LOG_WARN, "job failed; it will be retried"},
+    [ENDING_DEAD] = {TALLY_DEAD, LOG_ERROR, "job is dead"},
+    [ENDING_DROPPED] = {TALLY_FAILED, LOG_ERROR, "job failed and is dropped, as it asked for"},
+    [ENDING_STOPPED] = {TALLY_STOPPED, LOG_INFO, "job was cancelled"},
+};
+
+static void log_end(const struct run *run, const struct outcome *out, enum ending ending,
+                    const struct settlement *end)
 {
-    mutex_lock(&slot->mutex);
-    if (slot->run && cancelled_has(r->cancelled, slot->run->shown.jid))
-        run_stop_locked(slot->run, RUN_CANCELLED);
-    mutex_unlock(&slot->mutex);
+    if (!log_enabled(endings[ending].level))
+        return;
+    struct log_field fields[8] = {
+        log_str("jid", run->shown.jid),
+        log_str("class", run->shown.klass),
+        log_str("queue", run->shown.queue),
+        log_int("attempt", run->shown.attempt),
+        log_int("ms", (run->ended_ns - run->started_ns) / NS_PER_MS),
+    };
+    int n = 5; /* the rest are zero, which ends the list */
+    if (out->kind != OUTCOME_DONE && ending != ENDING_STOPPED)
+        fields[n++] = log_slice("error", buf_slice(&out->message));
+    if (ending == ENDING_RETRY)
+        fields[n] = log_real("retry_in_s", end->delay_s);
+    log_write(endings[ending].level, endings[ending].msg, fields);
 }
 
 static void end_run(struct runner *r, struct run *run, struct job *job, struct outcome *out,
                     bool given_back)
 {
-    int64_t took_ns = run->ended_ns - run->started_ns, ms = took_ns / NS_PER_MS;
-    struct log_field jid = log_str("jid", run->shown.jid);
-    struct log_field klass = log_str("class", run->shown.klass);
+    int64_t took_ns = run->ended_ns - run->started_ns;
+    struct settlement *end = NULL;
     if (given_back || atomic_load(&run->stop) == RUN_LOST) {
-        log_warn(given_back ? "job was given back to its queue" : "job is no longer ours", jid,
-                 klass, log_int("ms", ms));
+        log_warn(given_back ? "job was given back to its queue" : "job is no longer ours",
+                 log_str("jid", run->shown.jid), log_str("class", run->shown.klass),
+                 log_int("ms", took_ns / NS_PER_MS));
         settler_abandon(r->settler, job);
         return;
     }
-    struct settlement *end = NULL;
     enum ending ending =
         ending_plan(run, out, heartbeat_redis_at(r->heartbeat, run->ended_ns), &end);
-    struct log_field queue = log_str("queue", run->shown.queue);
-    struct log_field error = log_slice("error", buf_slice(&out->message));
-    struct log_field attempt = log_int("attempt", run->shown.attempt);
-    switch (ending) {
-    case ENDING_DONE:
-        tally_end(run->tally, TALLY_DONE, took_ns);
-        log_debug("job done", jid, klass, queue, attempt, log_int("ms", ms));
-        break;
-    case ENDING_RETRY:
-        tally_end(run->tally, TALLY_FAILED, took_ns);
-        log_warn("job failed; it will be retried", jid, klass, queue, attempt, error,
-                 log_int("ms", ms), log_real("retry_in_s", end->delay_s));
-        break;
-    case ENDING_DEAD:
-        tally_end(run->tally, TALLY_DEAD, took_ns);
-        log_error("job is dead", jid, klass, queue, attempt, error, log_int("ms", ms));
-        break;
-    case ENDING_DROPPED:
-        tally_end(run->tally, TALLY_FAILED, took_ns);
-        log_error("job failed and is dropped, as it asked for", jid, klass, queue, attempt, error,
-                  log_int("ms", ms));
-        break;
-    case ENDING_STOPPED:
-        tally_end(run->tally, TALLY_STOPPED, took_ns);
-        log_info("job was cancelled", jid, klass, queue, attempt, log_int("ms", ms));
-        break;
-    case ENDING_NO_MEMORY:
-        log_error("no memory to settle a job: it runs again", jid, klass, queue);
+    if (ending == ENDING_NO_MEMORY) {
+        log_error("no memory to settle a job: it runs again", log_str("jid", run->shown.jid),
+                  log_str("class", run->shown.klass), log_str("queue", run->shown.queue));
         settler_abandon(r->settler, job);
         return;
     }
+    tally_end(run->tally, endings[ending].outcome, took_ns);
+    log_end(run, out, ending, end);
     submit(r, job, end);
 }
 
@@ -263,21 +272,17 @@ static void count_start(struct runner *r, struct run *run)
         tally_start(run->tally, (int64_t)((run->started_at - enqueued_at) * (double)NS_PER_S));
 }
 
-static int64_t run_parsed(struct runner *r, struct slot *slot, struct job *job, struct conf *conf,
-                          struct run *run)
+static int64_t run_parsed(struct runner *r, struct slot *slot, struct job *job,
+                          struct registry *registry, struct run *run)
 {
     struct outcome out = {.kind = OUTCOME_DONE};
-    struct registry *registry = live_registry(r->live);
     run->handler = registry_find(registry, run->envelope.klass);
     run->started_at = heartbeat_redis_at(r->heartbeat, run->started_ns);
     run->slot = slot;
 
-    int rc = prepare(r, run, job, conf);
+    int rc = prepare(r, run, job, registry_conf(registry));
     count_start(r, run);
-    /* In sight first, then the question: whoever is cancelled in between is told by
-     * runner_cancel(). */
-    show(slot, run);
-    stop_if_cancelled(r, slot);
+    show(r, slot, run);
     bool cancelled = atomic_load(&run->stop) == RUN_CANCELLED;
     if (cancelled)
         outcome_stop(&out, RUN_CANCELLED, &run->shown);
@@ -294,7 +299,6 @@ static int64_t run_parsed(struct runner *r, struct slot *slot, struct job *job, 
 
     run_end(run);
     outcome_release(&out);
-    registry_unref(registry);
     return run->ended_ns - run->started_ns;
 }
 
@@ -310,12 +314,12 @@ int64_t runner_run(struct runner *r, int slot, struct job *job)
         settler_give_back(r->settler, job); /* fenced: what others were given stays with them */
         return 0;
     }
-    cancelled_wait_known(r->cancelled, clock_deadline_ms(KNOWN_MS));
-    struct conf *conf = live_conf(r->live, NULL);
-    int64_t took_ns = 0, max_payload = conf->max_payload;
+    cancelled_wait_known(r->cancelled, KNOWN_MS);
+    struct registry *registry = live_registry(r->live);
+    int64_t took_ns = 0, max_payload = registry_conf(registry)->max_payload;
     if (job->payload.n > (size_t)max_payload) {
         bury_oversize(r, job, max_payload);
-        conf_unref(conf);
+        registry_unref(registry);
         return 0;
     }
     int rc = envelope_parse(job->payload, &run.envelope, &err);
@@ -324,12 +328,12 @@ int64_t runner_run(struct runner *r, int slot, struct job *job)
     } else if (rc != 0) {
         settler_abandon(r->settler, job);
     } else if (is_expired(r, &run.envelope)) {
-        drop_expired(r, job, &run.envelope, conf);
+        drop_expired(r, job, &run.envelope, registry);
     } else {
-        took_ns = run_parsed(r, &r->slots[slot], job, conf, &run);
+        took_ns = run_parsed(r, &r->slots[slot], job, registry, &run);
     }
     envelope_release(&run.envelope);
-    conf_unref(conf);
+    registry_unref(registry);
     return took_ns;
 }
 
@@ -350,8 +354,11 @@ void runner_stop_all(struct runner *r, enum run_stop reason, bool give_back)
 
 void runner_cancel(struct runner *r)
 {
-    for (int i = 0; i < r->nslots; i++)
-        stop_if_cancelled(r, &r->slots[i]);
+    for (int i = 0; i < r->nslots; i++) {
+        mutex_lock(&r->slots[i].mutex);
+        stop_if_cancelled_locked(r, &r->slots[i]);
+        mutex_unlock(&r->slots[i].mutex);
+    }
 }
 
 int runner_jobs(struct runner *r, struct presence_job *ret, int max)

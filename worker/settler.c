@@ -30,25 +30,36 @@ static void wake_locked(struct settler *s, int64_t due_ns)
     cond_signal(&s->wake);
 }
 
-static void append_locked(struct settler *s, struct job *job)
+/* Into the list, with its claim. */
+static void list_locked(struct settler *s, struct job *job, int64_t due_ns)
 {
+    struct claim *c = job->claim;
     job->next = NULL;
-    if (s->tail)
-        s->tail->next = job;
-    else
-        s->head = job;
-    s->tail = job;
+    if (c->ended) {
+        c->last_ended->next = job;
+    } else {
+        c->ended = job;
+        c->due_ns = due_ns;
+        c->next = NULL;
+        *s->claims_end = c;
+        s->claims_end = &c->next;
+    }
+    c->last_ended = job;
+    if (due_ns < c->due_ns)
+        c->due_ns = due_ns;
+    if (c->due_ns < s->due_ns)
+        s->due_ns = c->due_ns;
 }
 
 static void submit_locked(struct settler *s, struct job *job)
 {
+    struct claim *c = job->claim;
     /* Somebody may be following a job that is recorded: that one does not wait for company. */
     bool urgent = job->end && job->end->record;
-    if (!s->head || urgent)
-        s->due_ns = urgent ? 0 : clock_now_ns() + LINGER_NS;
-    wake_locked(s, s->due_ns);
-    append_locked(s, job);
+    list_locked(s, job, urgent ? 0 : c->ended ? c->due_ns : clock_now_ns() + LINGER_NS);
+    c->away--;
     s->pending++;
+    wake_locked(s, s->due_ns);
 }
 
 void settler_submit(struct settler *s, struct job *job)
@@ -89,6 +100,7 @@ void settler_abandon(struct settler *s, struct job *job)
     while (s->under_way)
         cond_wait_until(&s->settled, &s->mutex, clock_deadline_ms(10));
     struct claim *c = job->claim;
+    c->away--;
     c->abandoned++;
     finish_claim(s, c);
     mutex_unlock(&s->mutex);
@@ -142,23 +154,41 @@ static void build_batch(struct settler *s)
     }
 }
 
+/* Takes what is to be sent now: claims of which all jobs have ended, so that they can be dropped
+ * whole, and what is due. */
+static void take_locked(struct settler *s, int64_t now)
+{
+    struct claim **at = &s->claims, *c;
+    struct job **end = &s->taken;
+    s->ntaken = 0;
+    s->due_ns = CLOCK_NEVER;
+    while ((c = *at)) {
+        if (c->away == 0 || c->due_ns <= now)
+            for (; c->ended && s->ntaken < SETTLE_MAX_JOBS; s->ntaken++) {
+                *end = c->ended;
+                end = &c->ended->next;
+                c->ended = c->ended->next;
+            }
+        if (!c->ended) {
+            *at = c->next;
+            continue;
+        }
+        if (c->due_ns < s->due_ns)
+            s->due_ns = c->due_ns;
+        at = &c->next;
+    }
+    s->claims_end = at;
+    *end = NULL;
+}
+
 const struct settle_batch *settler_take(struct settler *s)
 {
+    int64_t now = clock_now_ns();
+    bool mine = false;
     mutex_lock(&s->mutex);
-    bool mine = s->head && !s->under_way && clock_coarse_ns() >= s->not_before_ns;
-    if (mine) {
-        s->under_way = true;
-        s->taken = s->head;
-        s->ntaken = 0;
-        struct job *last = NULL;
-        while (s->head && s->ntaken < SETTLE_MAX_JOBS) {
-            last = s->head;
-            s->head = last->next;
-            s->ntaken++;
-        }
-        last->next = NULL;
-        if (!s->head)
-            s->tail = NULL;
+    if (!s->under_way && now >= s->not_before_ns) {
+        take_locked(s, now);
+        mine = s->under_way = s->ntaken > 0;
     }
     mutex_unlock(&s->mutex);
     if (!mine)
@@ -217,16 +247,12 @@ static void apply_results(struct settler *s, struct job **ret_stuck, struct job 
 
 static void put_back_locked(struct settler *s, bool ambiguous)
 {
-    struct job *last = NULL;
-    for (struct job *job = s->taken; job; job = job->next) {
+    for (struct job *job = s->taken, *next; job; job = next) {
+        next = job->next;
         job->claim->settling = 0;
         job->ambiguous = job->ambiguous || ambiguous;
-        last = job;
+        list_locked(s, job, 0); /* they have waited */
     }
-    last->next = s->head;
-    if (!s->head)
-        s->tail = last;
-    s->head = s->taken;
 }
 
 void settler_applied(struct settler *s, int rc, const char *error)
@@ -254,17 +280,13 @@ void settler_applied(struct settler *s, int rc, const char *error)
     }
     for (struct job *job = again, *next; job; job = next) {
         next = job->next;
-        if (!s->head)
-            s->tail = job;
-        push_job(&s->head, job);
+        list_locked(s, job, 0); /* they have waited */
         gone--;
     }
     s->taken = NULL;
     s->pending -= gone;
     s->under_way = false;
-    if (rc != 0 || again)
-        s->due_ns = 0; /* they have waited */
-    if (s->head)
+    if (s->claims)
         wake_locked(s, s->due_ns);
     if (s->parked) /* by a claim's thread, while ours had nothing to wait for */
         wake_locked(s, s->parked_until_ns);
@@ -299,12 +321,10 @@ static void send_alone(struct settler *s)
 
 static void unpark_locked(struct settler *s)
 {
-    if (s->parked)
-        s->due_ns = 0; /* they have waited */
     while (s->parked) {
         struct job *job = s->parked;
         s->parked = job->next;
-        append_locked(s, job);
+        list_locked(s, job, 0); /* they have waited */
     }
 }
 
@@ -312,7 +332,7 @@ static void unpark_locked(struct settler *s)
 static int64_t due_locked(const struct settler *s)
 {
     int64_t due = CLOCK_NEVER;
-    if (s->head && !s->under_way) {
+    if (s->claims && !s->under_way) {
         due = s->due_ns;
         if (due < s->not_before_ns)
             due = s->not_before_ns;
@@ -353,6 +373,8 @@ int settler_start(struct settler *s, const struct store *store, struct redis_poo
         .pool = pool,
         .inflight = inflight,
         .heartbeat = heartbeat,
+        .claims_end = &s->claims,
+        .due_ns = CLOCK_NEVER,
         .backoff = {.base_ms = 50, .cap_ms = 5000},
     };
     mutex_init(&s->mutex);
@@ -377,7 +399,10 @@ void settler_stop(struct settler *s)
     cond_signal(&s->wake);
     mutex_unlock(&s->mutex);
     thread_join(&s->thread);
-    drop(s, s->head);
+    for (struct claim *c = s->claims, *next; c; c = next) {
+        next = c->next;
+        drop(s, c->ended);
+    }
     drop(s, s->parked);
     settle_release(&s->batch);
     cond_release(&s->wake);
@@ -389,7 +414,9 @@ bool settler_flush(struct settler *s, int64_t deadline_ns)
 {
     mutex_lock(&s->mutex);
     bool empty;
-    s->due_ns = 0; /* no lingering */
+    for (struct claim *c = s->claims; c; c = c->next)
+        c->due_ns = 0; /* no lingering */
+    s->due_ns = 0;
     cond_signal(&s->wake);
     while (!(empty = s->pending == 0))
         if (!cond_wait_until(&s->settled, &s->mutex, deadline_ns))

@@ -1,17 +1,18 @@
 /*
  * The settler: takes finished jobs and writes their ends to Redis, many in one round trip.
  *
- * Finished jobs gather here. The next claim carries them along (worker/fetcher); when no claim
- * comes by within LINGER_NS, the settler's own thread sends them; at once when a job among them is
+ * Finished jobs gather here, by claim. A claim of which every job has ended is dropped whole, which
+ * costs Redis far less than to settle one job after the other; so the next claim that is made
+ * (worker/fetcher) carries those along, and of others only jobs that have waited for LINGER_NS.
+ * When none is made by then, the settler's own thread sends them; at once when a job among them is
  * recorded or has output, since somebody may be following it. Only one batch is under way at a
  * time, so the operations of a claim reach Redis in order, and a claim's counters need no lock.
  *
- * A claim of which every job is settled is dropped whole; before that, jobs are settled one by
- * one. When Redis finds more in a claim than we have left to settle, because it has lost writes or
+ * When Redis finds more in a claim than we have left to settle, because it has lost writes or
  * refused one, the rest are settled one by one, too; what then remains is adopted (worker/reaper).
- * After a failure the batch is put back in front and sent again. If it may have been applied,
- * its jobs are marked ambiguous: finding such a job already settled is then no loss of ownership.
- * A job whose target key has the wrong type stays claimed and is tried again every few seconds.
+ * After a failure the batch is put back and sent again. If it may have been applied, its jobs are
+ * marked ambiguous: finding such a job already settled is then no loss of ownership. A job whose
+ * target key has the wrong type stays claimed and is tried again every few seconds.
  *
  * Back-pressure: a job here is still claimed, and while Redis is away nothing new is claimed, so
  * the list is bounded by what was claimed.
@@ -43,13 +44,13 @@ struct settler {
 
     struct mutex mutex;
     /* guards: up to the blank line */
-    struct cond wake;    /* the thread: work came, or stopping */
-    struct cond settled; /* pending became empty */
-    struct job *head, *tail;
-    unsigned pending;      /* listed + under way */
-    int64_t due_ns;        /* when the list is to be sent, unless a claim takes it along before */
-    int64_t not_before_ns; /* after a failure */
-    struct job *parked;    /* wrong type: tried again at parked_until_ns */
+    struct cond wake;                   /* the thread: work came, or stopping */
+    struct cond settled;                /* pending became empty */
+    struct claim *claims, **claims_end; /* with jobs that have ended and are not sent */
+    unsigned pending;                   /* jobs: of these, under way, parked */
+    int64_t due_ns;                     /* the first of these; CLOCK_NEVER without */
+    int64_t not_before_ns;              /* after a failure */
+    struct job *parked;                 /* wrong type: tried again at parked_until_ns */
     int64_t parked_until_ns;
     bool under_way;
     int64_t sleeps_until_ns; /* the thread; 0 while it is awake */

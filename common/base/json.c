@@ -30,8 +30,8 @@ static const unsigned char *fail(struct scanner *s, const unsigned char *at, con
 
 static inline const unsigned char *skip_space(const unsigned char *p, const unsigned char *end)
 {
-    while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
-        p++;
+    while (p < end && *p <= ' ' && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+        p++; /* the first of these conditions ends it for what is mostly there: no space */
     return p;
 }
 
@@ -56,8 +56,7 @@ static const unsigned char *scan_string(struct scanner *s, const unsigned char *
     const unsigned char *end = s->end;
     p++; /* the opening quote */
     for (;;) {
-        while (p < end && json_is_plain(*p))
-            p++;
+        p = json_skip_plain(p, end);
         if (p == end)
             return fail(s, p, NULL);
         if (*p == '"')
@@ -79,9 +78,10 @@ static const unsigned char *scan_string(struct scanner *s, const unsigned char *
 
 static const unsigned char *scan_digits(struct scanner *s, const unsigned char *p)
 {
-    if (p == s->end || !json_is_digit(*p))
+    const unsigned char *end = s->end;
+    if (p == end || !json_is_digit(*p))
         return fail(s, p, "a number lacks a digit");
-    while (p < s->end && json_is_digit(*p))
+    while (p < end && json_is_digit(*p))
         p++;
     return p;
 }

@@ -57,7 +57,25 @@ int json_scan(struct slice text, enum json_type *ret_type, json_visit *visit, vo
               struct err *err) warn_unused_result;
 
 /* The type of a value that has been scanned, by its first byte. */
-enum json_type json_type_of(struct slice value);
+static inline enum json_type json_type_of(struct slice value)
+{
+    switch (value.p[0]) {
+    case 'n':
+        return JSON_NULL;
+    case 'f':
+        return JSON_FALSE;
+    case 't':
+        return JSON_TRUE;
+    case '"':
+        return JSON_STRING;
+    case '[':
+        return JSON_ARRAY;
+    case '{':
+        return JSON_OBJECT;
+    default:
+        return JSON_NUMBER;
+    }
+}
 
 /* True when a scanned key, decoded, equals name (ASCII); false for the empty key of an element. */
 bool json_key_is(struct slice key, const char *name);

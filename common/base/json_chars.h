@@ -6,6 +6,7 @@
 #define SLUICE_BASE_JSON_CHARS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/slice.h"
 
@@ -14,6 +15,30 @@
 static inline bool json_is_plain(unsigned char c)
 {
     return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+/* The first byte that is not plain, or end. Eight bytes a step: in each byte of `odd` the high bit
+ * says that it is not plain. Subtracting may borrow from the next byte up, so that one above an odd
+ * byte may look odd, too; the lowest is right. */
+static inline const unsigned char *json_skip_plain(const unsigned char *p, const unsigned char *end)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t word;
+    for (; (size_t)(end - p) >= sizeof word; p += sizeof word) {
+        memcpy(&word, p, sizeof word);
+        uint64_t quote = (word ^ ones * '"') - ones, backslash = (word ^ ones * '\\') - ones;
+        uint64_t odd = (word | (word - ones * 0x20) | quote | backslash) & ones << 7;
+        if (odd == 0)
+            continue;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+        return p + (__builtin_ctzll(odd) >> 3);
+#else
+        break;
+#endif
+    }
+    while (p < end && json_is_plain(*p))
+        p++;
+    return p;
 }
 
 static inline bool json_is_digit(unsigned char c)

@@ -7,26 +7,6 @@
 #include "base/json_chars.h"
 #include "base/utf8.h"
 
-enum json_type json_type_of(struct slice value)
-{
-    switch (value.p[0]) {
-    case 'n':
-        return JSON_NULL;
-    case 'f':
-        return JSON_FALSE;
-    case 't':
-        return JSON_TRUE;
-    case '"':
-        return JSON_STRING;
-    case '[':
-        return JSON_ARRAY;
-    case '{':
-        return JSON_OBJECT;
-    default:
-        return JSON_NUMBER;
-    }
-}
-
 /* What stands between the quotes. */
 static struct slice inside(struct slice string)
 {
@@ -153,25 +133,19 @@ static bool decode_short_real(struct slice value, double *ret)
 {
     static const double power_of_ten[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                           1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
-    bool negative = value.p[0] == '-', in_fraction = false;
-    size_t decimals = 0;
+    const unsigned char *p = json_bytes(value), *end = p + value.n, *fraction;
+    bool negative = *p == '-';
     uint64_t n = 0;
     if (value.n > 17)
         return false;
-    for (size_t i = negative; i < value.n; i++) {
-        unsigned char c = (unsigned char)value.p[i];
-        if (c == '.') {
-            in_fraction = true;
-        } else if (json_is_digit(c)) {
-            n = n * 10 + (c - '0');
-            decimals += in_fraction;
-        } else {
-            return false;
-        }
-    }
-    if (n > UINT64_C(1) << 53)
+    for (p += negative; p < end && json_is_digit(*p); p++)
+        n = n * 10 + (*p - '0');
+    p += p < end && *p == '.';
+    for (fraction = p; p < end && json_is_digit(*p); p++)
+        n = n * 10 + (*p - '0');
+    if (p < end || n > UINT64_C(1) << 53)
         return false;
-    double real = (double)n / power_of_ten[decimals];
+    double real = (double)n / power_of_ten[p - fraction];
     *ret = negative ? -real : real;
     return true;
 }
@@ -212,8 +186,7 @@ void json_put_string(struct buf *out, struct slice text, size_t max)
     buf_putc(out, '"');
     while (p < limit) {
         const unsigned char *run = p;
-        while (p < limit && json_is_plain(*p))
-            p++;
+        p = json_skip_plain(p, limit);
         buf_append(out, run, (size_t)(p - run));
         if (p == limit)
             break;

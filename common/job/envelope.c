@@ -7,58 +7,32 @@
 #include "base/random.h"
 #include "base/utf8.h"
 
-/* The members that Sluice reads, by the length of their names. Everything else is the user's and
- * only passes through. */
-enum field {
-    FIELD_AT,
-    FIELD_JID,
-    FIELD_ARGS,
-    FIELD_DEAD,
-    FIELD_CLASS,
-    FIELD_QUEUE,
-    FIELD_RETRY,
-    FIELD_TRACK,
-    FIELD_TIMEOUT,
-    FIELD_FAILED_AT,
-    FIELD_RETRY_FOR,
-    FIELD_CREATED_AT,
-    FIELD_EXPIRES_AT,
-    FIELD_RETRY_QUEUE,
-    FIELD_TRACEPARENT,
-    FIELD_RETRY_COUNT,
-    FIELD_ENQUEUED_AT,
-    FIELD_COUNT,
-};
+/* The members that Sluice reads, the shortest names first. Everything else is the user's and only
+ * passes through. */
+#define FIELDS(ROW)                                                                                \
+    ROW(FIELD_AT, "at")                                                                            \
+    ROW(FIELD_JID, "jid")                                                                          \
+    ROW(FIELD_ARGS, "args")                                                                        \
+    ROW(FIELD_DEAD, "dead")                                                                        \
+    ROW(FIELD_CLASS, "class")                                                                      \
+    ROW(FIELD_QUEUE, "queue")                                                                      \
+    ROW(FIELD_RETRY, "retry")                                                                      \
+    ROW(FIELD_TRACK, "track")                                                                      \
+    ROW(FIELD_TIMEOUT, "timeout")                                                                  \
+    ROW(FIELD_FAILED_AT, "failed_at")                                                              \
+    ROW(FIELD_RETRY_FOR, "retry_for")                                                              \
+    ROW(FIELD_CREATED_AT, "created_at")                                                            \
+    ROW(FIELD_EXPIRES_AT, "expires_at")                                                            \
+    ROW(FIELD_RETRY_QUEUE, "retry_queue")                                                          \
+    ROW(FIELD_TRACEPARENT, "traceparent")                                                          \
+    ROW(FIELD_RETRY_COUNT, "retry_count")                                                          \
+    ROW(FIELD_ENQUEUED_AT, "enqueued_at")
 
-#define NAME(text)                                                                                 \
-    {                                                                                              \
-        text, sizeof(text) - 1                                                                     \
-    }
-static const struct slice names[FIELD_COUNT] = {
-    [FIELD_AT] = NAME("at"),
-    [FIELD_JID] = NAME("jid"),
-    [FIELD_ARGS] = NAME("args"),
-    [FIELD_DEAD] = NAME("dead"),
-    [FIELD_CLASS] = NAME("class"),
-    [FIELD_QUEUE] = NAME("queue"),
-    [FIELD_RETRY] = NAME("retry"),
-    [FIELD_TRACK] = NAME("track"),
-    [FIELD_TIMEOUT] = NAME("timeout"),
-    [FIELD_FAILED_AT] = NAME("failed_at"),
-    [FIELD_RETRY_FOR] = NAME("retry_for"),
-    [FIELD_CREATED_AT] = NAME("created_at"),
-    [FIELD_EXPIRES_AT] = NAME("expires_at"),
-    [FIELD_RETRY_QUEUE] = NAME("retry_queue"),
-    [FIELD_TRACEPARENT] = NAME("traceparent"),
-    [FIELD_RETRY_COUNT] = NAME("retry_count"),
-    [FIELD_ENQUEUED_AT] = NAME("enqueued_at"),
-};
+#define CONSTANT(field, text) field,
+enum field { FIELDS(CONSTANT) FIELD_COUNT };
 
-/* Where the names of a length begin: for a length without names, at one of another length. */
-static const unsigned char first_of_length[] = {
-    [2] = FIELD_AT,      [3] = FIELD_JID,       [4] = FIELD_ARGS,        [5] = FIELD_CLASS,
-    [7] = FIELD_TIMEOUT, [9] = FIELD_FAILED_AT, [10] = FIELD_CREATED_AT, [11] = FIELD_RETRY_QUEUE,
-};
+#define NAME(field, text) [field] = text,
+static const char *const names[FIELD_COUNT] = {FIELDS(NAME)};
 
 /* The values as they came, after the scan: nothing is judged before the last duplicate is known. */
 struct fields {
@@ -71,13 +45,14 @@ static enum field field_of(struct slice key)
     if (key.n == 0)
         return FIELD_COUNT; /* the element of an array: refused once it is scanned */
     struct slice name = {key.p + 1, key.n - 2};
-    if (name.n < sizeof first_of_length)
-        for (int i = first_of_length[name.n]; i < FIELD_COUNT && names[i].n == name.n; i++)
-            if (memcmp(names[i].p, name.p, name.n) == 0)
-                return (enum field)i;
+    /* Written out, so that each comparison is one of a length that the compiler knows. */
+#define RETURN_IF(field, text)                                                                     \
+    if (name.n == sizeof(text) - 1 && memcmp(name.p, text, sizeof(text) - 1) == 0)                 \
+        return field;
+    FIELDS(RETURN_IF)
     if (memchr(name.p, '\\', name.n)) /* rare, yet "cl\u0061ss" is class */
         for (int i = 0; i < FIELD_COUNT; i++)
-            if (json_key_is(key, names[i].p))
+            if (json_key_is(key, names[i]))
                 return (enum field)i;
     return FIELD_COUNT;
 }
@@ -107,7 +82,7 @@ static int refuse(const struct fields *fields, enum field field, const char *all
         [JSON_OBJECT] = "an object",
     };
     struct slice value = fields->value[field];
-    const char *name = names[field].p;
+    const char *name = names[field];
     *fields->refused = name;
     if (value.n == 0)
         return err_set(err, -EBADMSG, "field \"%s\" is missing; %s is required", name, allowed);

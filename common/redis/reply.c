@@ -1,34 +1,12 @@
-/* `struct reply` is never defined: it is hiredis' redisReply under a name of our own. */
-#include "redis/reply.h"
+#include "redis/reply_build.h"
 
-#include <hiredis/hiredis.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const redisReply *raw(const struct reply *r)
-{
-    return (const redisReply *)r;
-}
-
 enum reply_type reply_type(const struct reply *r)
 {
-    if (!r)
-        return REPLY_NIL;
-    switch (raw(r)->type) {
-    case REDIS_REPLY_INTEGER:
-        return REPLY_INT;
-    case REDIS_REPLY_STRING:
-        return REPLY_STRING;
-    case REDIS_REPLY_STATUS:
-        return REPLY_STATUS;
-    case REDIS_REPLY_ARRAY:
-        return REPLY_ARRAY;
-    case REDIS_REPLY_ERROR:
-        return REPLY_ERROR;
-    default:
-        return REPLY_NIL; /* RESP3 types do not arrive: HELLO 3 is never sent */
-    }
+    return r ? r->type : REPLY_NIL;
 }
 
 struct slice reply_str(const struct reply *r)
@@ -37,14 +15,14 @@ struct slice reply_str(const struct reply *r)
     case REPLY_STRING:
     case REPLY_STATUS:
     case REPLY_ERROR:
-        return (struct slice){raw(r)->str, raw(r)->len};
+        return (struct slice){r->text, r->n};
     default:
         return (struct slice){"", 0};
     }
 }
 
-/* The text that a number may be: an error, whatever it says, is none. hiredis terminates every
- * string, so that the C library may parse it in place; a number must reach to its end. */
+/* The text that a number may be: an error, whatever it says, is none. Every text
+ * ends with a NUL, so that the C library may parse it in place; a number must reach to its end. */
 static struct slice number_text(const struct reply *r)
 {
     return reply_type(r) == REPLY_ERROR ? (struct slice){"", 0} : reply_str(r);
@@ -58,7 +36,7 @@ static bool is_whole(struct slice text, const char *end)
 bool reply_whole(const struct reply *r, int64_t *ret)
 {
     if (reply_type(r) == REPLY_INT) {
-        *ret = raw(r)->integer;
+        *ret = r->integer;
         return true;
     }
     struct slice text = number_text(r);
@@ -83,7 +61,7 @@ int64_t reply_int(const struct reply *r)
 double reply_real(const struct reply *r)
 {
     if (reply_type(r) == REPLY_INT)
-        return (double)raw(r)->integer;
+        return (double)r->integer;
     struct slice text = number_text(r);
     char *end;
     double n = strtod(text.p, &end);
@@ -92,12 +70,12 @@ double reply_real(const struct reply *r)
 
 size_t reply_count(const struct reply *r)
 {
-    return reply_type(r) == REPLY_ARRAY ? raw(r)->elements : 0;
+    return reply_type(r) == REPLY_ARRAY ? r->n : 0;
 }
 
 const struct reply *reply_at(const struct reply *r, size_t i)
 {
-    return i < reply_count(r) ? (const struct reply *)raw(r)->element[i] : NULL;
+    return i < reply_count(r) ? &r->children[i] : NULL;
 }
 
 const struct reply *reply_field(const struct reply *r, const char *field)
@@ -106,12 +84,6 @@ const struct reply *reply_field(const struct reply *r, const char *field)
         if (slice_is(reply_str(reply_at(r, i)), field))
             return reply_at(r, i + 1);
     return NULL;
-}
-
-void reply_free(struct reply *r)
-{
-    if (r)
-        freeReplyObject(r);
 }
 
 static bool is_word_char(char c)
@@ -159,6 +131,6 @@ int reply_error(const struct reply *r, struct err *err)
 {
     if (reply_type(r) != REPLY_ERROR)
         return 0;
-    const char *text = raw(r)->str;
+    const char *text = r->text;
     return err_set(err, classify(text), "Redis: %s", text);
 }

@@ -24,8 +24,9 @@ enum reply_type { REPLY_NIL, REPLY_INT, REPLY_STRING, REPLY_STATUS, REPLY_ARRAY,
 enum reply_type reply_type(const struct reply *r); /* REPLY_NIL for NULL */
 int64_t reply_int(const struct reply *r);          /* integers, and strings of digits; else 0 */
 double reply_real(const struct reply *r);          /* numbers as text; else 0 */
-struct slice reply_str(const struct reply *r);     /* string, status or error text; else empty */
-size_t reply_count(const struct reply *r);         /* children of an array; else 0 */
+/* String, status or error text, with a NUL behind it; else empty. */
+struct slice reply_str(const struct reply *r);
+size_t reply_count(const struct reply *r);                     /* children of an array; else 0 */
 const struct reply *reply_at(const struct reply *r, size_t i); /* NULL beyond the end */
 
 /* reply_int() for where 0 means something: false, and *ret untouched, when there is no integer. */

@@ -256,6 +256,23 @@ static struct slice nested(char *text, int depth, char open, char close)
     return (struct slice){text, 2 * (size_t)depth};
 }
 
+/* Strings are read in steps of several bytes. */
+START_TEST(test_every_byte_at_every_place)
+{
+    for (size_t n = 1; n <= 20; n++)
+        for (size_t at = 0; at < n; at++)
+            for (int byte = 0; byte < 256; byte++) {
+                char text[22];
+                memset(text, 'x', sizeof text);
+                text[0] = text[n + 1] = '"';
+                text[1 + at] = (char)byte;
+                bool plain = byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+                ck_assert_msg((scan((struct slice){text, n + 2}, NULL) == 0) == plain,
+                              "byte %d at %zu of %zu", byte, at, n);
+            }
+}
+END_TEST
+
 START_TEST(test_depth)
 {
     char text[2 * 101];
@@ -543,6 +560,7 @@ Suite *test_suite(void)
     tcase_add_loop_test(scanning, test_accepted, 0, COUNT(accepted));
     tcase_add_loop_test(scanning, test_refused, 0, COUNT(refused));
     tcase_add_test(scanning, test_every_prefix_is_refused);
+    tcase_add_test(scanning, test_every_byte_at_every_place);
     tcase_add_test(scanning, test_depth);
     tcase_add_test(scanning, test_members);
     tcase_add_test(scanning, test_visitor_stops);

@@ -71,6 +71,31 @@ START_TEST(a_job_parked_by_a_claim_is_tried_again)
 }
 END_TEST
 
+/* The first of two jobs waits for the second, for its 5 ms: then one operation does for both. */
+START_TEST(half_a_claim_is_not_carried_along)
+{
+    struct claim *claim = claim_new(inflight_begin(&inflight), 0, "q", 2, NULL);
+    ck_assert_ptr_nonnull(claim);
+    int64_t before = clock_now_ns();
+    settler_submit(&settler, &claim->jobs[0]);
+    const struct settle_batch *batch = settler_take(&settler);
+    if (batch) { /* a machine so slow that they were over */
+        ck_assert_int_ge(clock_now_ns() - before, 5 * NS_PER_MS);
+        settler_applied(&settler, -EAGAIN, NULL);
+        settler_submit(&settler, &claim->jobs[1]);
+        return;
+    }
+    settler_submit(&settler, &claim->jobs[1]);
+    batch = settler_take(&settler);
+    ck_assert_ptr_nonnull(batch);
+    ck_assert_int_eq(batch->n, 1);
+    settler.results[0] = SETTLE_WRITTEN;
+    settler_applied(&settler, 0, NULL);
+    ck_assert_uint_eq(settler_pending(&settler), 0);
+    ck_assert_uint_eq(inflight_count(&inflight), 0);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *s = suite_create("settler");
@@ -78,6 +103,7 @@ Suite *test_suite(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 2.0 * HANG_MS / 1000);
     tcase_add_test(tc, a_job_parked_by_a_claim_is_tried_again);
+    tcase_add_test(tc, half_a_claim_is_not_carried_along);
     suite_add_tcase(s, tc);
     return s;
 }

@@ -61,7 +61,7 @@ struct run_job {
     const char *klass;
     const char *queue;
     struct slice args;       /* raw JSON array */
-    struct slice payload;    /* raw JSON object, with jid and queue inside */
+    struct slice payload;    /* raw JSON object, with jid and queue inside; behind it, a NUL */
     int64_t attempt;         /* from 1 */
     int64_t deadline_ns;     /* monotonic end of its wall time; CLOCK_NEVER without limit */
     int64_t timeout_ms;      /* 0 without limit */

@@ -135,24 +135,24 @@ static void plugin_run(struct handler *handler, const struct run_job *job, struc
 {
     struct plugin_handler *h = (struct plugin_handler *)handler;
     struct sluice_job side = {.ops = ops, .run = run};
-    struct buf text = {0}; /* payload and args again, each with the NUL that C authors expect */
-    buf_put(&text, job->payload);
-    buf_putc(&text, '\0');
-    buf_put(&text, job->args);
-    if (buf_error(&text) < 0) {
-        outcome_fail(out, OUTCOME_FAILED, "OutOfMemory", "no memory for a job of %zu bytes",
-                     job->payload.n);
-        buf_release(&text);
+    char short_args[512], *args = short_args; /* again, with the NUL that C authors expect */
+    if (job->args.n >= sizeof short_args)
+        args = malloc(job->args.n + 1);
+    if (!args) {
+        outcome_fail(out, OUTCOME_FAILED, "OutOfMemory", "no memory for arguments of %zu bytes",
+                     job->args.n);
         return;
     }
+    memcpy(args, job->args.p, job->args.n);
+    args[job->args.n] = '\0';
     const struct sluice_job_info info = {
         .size = sizeof info,
         .jid = job->jid,
         .klass = job->klass,
         .queue = job->queue,
-        .args = text.p + job->payload.n + 1,
+        .args = args,
         .args_len = job->args.n,
-        .payload = text.p,
+        .payload = job->payload.p,
         .payload_len = job->payload.n,
         .attempt = job->attempt,
         .timeout_ms = job->timeout_ms,
@@ -164,7 +164,8 @@ static void plugin_run(struct handler *handler, const struct run_job *job, struc
     buf_release(&side.result);
     buf_release(&side.error_class);
     buf_release(&side.message);
-    buf_release(&text);
+    if (args != short_args)
+        free(args);
 }
 
 const struct handler_kind plugin_kind = {

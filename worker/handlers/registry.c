@@ -124,6 +124,11 @@ void handler_run(struct handler *h, const struct run_job *job, struct run *run,
         limiter_leave(h->limiter);
 }
 
+struct conf *registry_conf(struct registry *r)
+{
+    return r->conf;
+}
+
 struct handler *registry_find(struct registry *r, const char *klass)
 {
     for (int i = 0; i < r->n; i++) {

@@ -28,6 +28,9 @@ int registry_warm(struct registry *r, struct err *err) warn_unused_result;
 struct registry *registry_ref(struct registry *r);
 void registry_unref(struct registry *r); /* accepts NULL */
 
+/* The settings that it was opened from. Valid while the caller holds a reference. */
+struct conf *registry_conf(struct registry *r);
+
 /* NULL when no handler matches. Valid while the caller holds a reference. */
 struct handler *registry_find(struct registry *r, const char *klass);
 
