@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "key_figures.h"
 #include "redis/pool.h"
 #include "support/redis_server.h"
@@ -335,6 +336,7 @@ int main(int argc, char **argv)
     if (per_thread < 1)
         die("usage", "bench-gate [operations per thread]");
     (void)signal(SIGPIPE, SIG_IGN);
+    thread_expect(CONCURRENT);
 
     char limit[16];
     (void)snprintf(limit, sizeof limit, "%d", MAX_CLIENTS);

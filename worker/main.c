@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/systemd.h"
+#include "base/thread.h"
 #include "conf/daemon.h"
 #include "handlers/registry.h"
 #include "http/probe.h"
@@ -175,6 +176,7 @@ int main(int argc, char **argv)
     }
 
     heap_setup();
+    thread_expect(conf->threads);
     block_signals(&signals);
     double shutdown_timeout = conf->shutdown_timeout;
     rc = worker_new(conf, &w, &err);

@@ -39,7 +39,7 @@
 #include "base/thread.h"
 
 #define PERMIT_LOOK_NS (1 * NS_PER_MS)
-enum { PERMIT_SHARE = 16 };
+enum { PERMIT_SHARE = 64 };
 
 /* Thousands that sleep on one futex lie in one bucket of the kernel's table, and slow down every
  * other lock that falls into it; so they are spread. */

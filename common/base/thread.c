@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "base/clock.h"
 
@@ -116,4 +117,19 @@ void thread_join(struct thread *t)
         return;
     must(pthread_join(t->id, NULL), "pthread_join");
     t->started = false;
+}
+
+#ifndef PR_FUTEX_HASH
+#define PR_FUTEX_HASH           78
+#define PR_FUTEX_HASH_SET_SLOTS 1
+#endif
+
+void thread_expect(int threads)
+{
+    enum { ROWS_EACH = 4, ROWS_MIN = 16, ROWS_MAX = 1 << 16 };
+    unsigned long rows = ROWS_MIN; /* a power of two */
+    while (rows < ROWS_MAX && rows < (unsigned long)threads * ROWS_EACH)
+        rows *= 2;
+    (void)prctl(PR_FUTEX_HASH, PR_FUTEX_HASH_SET_SLOTS, rows, 0,
+                0); /* an older one has no such table */
 }

@@ -49,4 +49,10 @@ int thread_start(struct thread *t, const char *name, void *(*main)(void *),
 
 void thread_join(struct thread *t);
 
+/* Before there are many threads. Since 6.17 Linux keeps a process' futexes in a table of its own,
+ * of four rows for each processor: where hundreds of threads sleep, each lock and each waking up
+ * would look through many of them. With this it has four rows for each thread
+ * (PR_FUTEX_HASH(2const)). */
+void thread_expect(int threads);
+
 #endif
