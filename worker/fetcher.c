@@ -143,6 +143,8 @@ void fetcher_claim(struct fetcher *f, struct sleeper *self, unsigned want)
     if (rc == 0 && !heartbeat_wait_fresh(f->heartbeat, clock_now_ns() + TAKE_NS))
         rc = err_set(&err, -ESTALE, "the lease is not renewed");
     if (rc == 0)
+        rc = settler_wait_room(f->settler, clock_now_ns() + TAKE_NS);
+    if (rc == 0)
         rc = redis_pool_take(f->pool, clock_now_ns() + TAKE_NS, &conn, &err);
     if (rc == 0) {
         if (!conf->weighted || weighted_order(conf, order) != 0)

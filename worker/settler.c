@@ -211,8 +211,6 @@ static bool note_result(struct settler *s, struct job *job, enum settle_result r
         }
         return true;
     case SETTLE_WRONGTYPE:
-        job_log(LOG_ERROR, "a job stays claimed: the key it should go to holds another type", job);
-        return false;
     case SETTLE_NOT_ALL:
         break;
     }
@@ -229,6 +227,7 @@ static void push_job(struct job **list, struct job *job)
  * cannot be freed before its last job was passed, for settling counts these down. */
 static void apply_results(struct settler *s, struct job **ret_stuck, struct job **ret_again)
 {
+    unsigned stuck = 0; /* of them one is named: there may be thousands, and they come back */
     for (struct job *job = s->taken, *next; job; job = next) {
         struct claim *c = job->claim;
         next = job->next;
@@ -238,11 +237,16 @@ static void apply_results(struct settler *s, struct job **ret_stuck, struct job 
             c->settled++;
         } else {
             c->piecewise = c->piecewise || result == SETTLE_NOT_ALL;
+            if (result == SETTLE_WRONGTYPE && ++stuck == 1)
+                job_log(LOG_ERROR,
+                        "a job stays claimed: the key it should go to holds another type", job);
             push_job(result == SETTLE_NOT_ALL ? ret_again : ret_stuck, job);
         }
         if (--c->settling == 0)
             finish_claim(s, c);
     }
+    if (stuck > 1)
+        log_error("further jobs of the same batch stay claimed", log_int("jobs", stuck - 1));
 }
 
 static void put_back_locked(struct settler *s, bool ambiguous)
@@ -275,6 +279,7 @@ void settler_applied(struct settler *s, int rc, const char *error)
     for (struct job *job = stuck, *next; job; job = next) {
         next = job->next;
         push_job(&s->parked, job);
+        s->nparked++;
         gone--;
         s->parked_until_ns = clock_now_ns() + PARK_NS;
     }
@@ -324,6 +329,7 @@ static void unpark_locked(struct settler *s)
     while (s->parked) {
         struct job *job = s->parked;
         s->parked = job->next;
+        s->nparked--;
         list_locked(s, job, 0); /* they have waited */
     }
 }
@@ -408,6 +414,20 @@ void settler_stop(struct settler *s)
     cond_release(&s->wake);
     cond_release(&s->settled);
     mutex_release(&s->mutex);
+}
+
+int settler_wait_room(struct settler *s, int64_t deadline_ns)
+{
+    int rc = 0;
+    mutex_lock(&s->mutex);
+    while (rc == 0 && (s->pending - s->nparked >= SETTLE_ROOM || s->nparked >= SETTLE_PARKED)) {
+        s->due_ns = 0; /* no claim takes them along */
+        wake_locked(s, s->due_ns);
+        if (!cond_wait_until(&s->settled, &s->mutex, deadline_ns))
+            rc = -ETIMEDOUT;
+    }
+    mutex_unlock(&s->mutex);
+    return rc;
 }
 
 bool settler_flush(struct settler *s, int64_t deadline_ns)

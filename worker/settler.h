@@ -14,8 +14,9 @@
  * marked ambiguous: finding such a job already settled is then no loss of ownership. A job whose
  * target key has the wrong type stays claimed and is tried again every few seconds.
  *
- * Back-pressure: a job here is still claimed, and while Redis is away nothing new is claimed, so
- * the list is bounded by what was claimed.
+ * Back-pressure: a job here is still claimed, and while Redis is away nothing new is claimed. Nor
+ * is there while SETTLE_ROOM jobs wait here, or SETTLE_PARKED of a wrong type: so the list is
+ * bounded also when whoever sends is slower than those who run and claim.
  *
  * Threads: safe from any thread. settler_take/settler_applied form a turn: whoever took must
  * report, from the same thread. Ownership: submit consumes the job.
@@ -33,7 +34,11 @@
 #include "worker/inflight.h"
 #include "worker/job.h"
 
-enum { SETTLE_MAX_JOBS = 500 };
+enum {
+    SETTLE_MAX_JOBS = 500, /* in one batch */
+    SETTLE_ROOM = 2000,
+    SETTLE_PARKED = 10000,
+};
 
 struct settler {
     const struct store *store;
@@ -45,12 +50,13 @@ struct settler {
     struct mutex mutex;
     /* guards: up to the blank line */
     struct cond wake;                   /* the thread: work came, or stopping */
-    struct cond settled;                /* pending became empty */
+    struct cond settled;                /* pending became less */
     struct claim *claims, **claims_end; /* with jobs that have ended and are not sent */
     unsigned pending;                   /* jobs: of these, under way, parked */
     int64_t due_ns;                     /* the first of these; CLOCK_NEVER without */
     int64_t not_before_ns;              /* after a failure */
     struct job *parked;                 /* wrong type: tried again at parked_until_ns */
+    unsigned nparked;
     int64_t parked_until_ns;
     bool under_way;
     int64_t sleeps_until_ns; /* the thread; 0 while it is awake */
@@ -82,6 +88,10 @@ void settler_give_back(struct settler *s, struct job *jobs);
 const struct settle_batch *settler_take(struct settler *s);
 /* How it went: 0 with s->results filled, or the code of the failure. */
 void settler_applied(struct settler *s, int rc, const char *error);
+
+/* Waits until there is room for the ends of jobs that are about to be claimed. -ETIMEDOUT at the
+ * deadline. */
+int settler_wait_room(struct settler *s, int64_t deadline_ns) warn_unused_result;
 
 /* Waits until nothing is pending. False at the deadline. */
 bool settler_flush(struct settler *s, int64_t deadline_ns);

@@ -96,6 +96,83 @@ START_TEST(half_a_claim_is_not_carried_along)
 }
 END_TEST
 
+static void submit_claims(int n, unsigned jobs)
+{
+    for (int i = 0; i < n; i++) {
+        struct claim *claim = claim_new(inflight_begin(&inflight), 0, "q", jobs, NULL);
+        ck_assert_ptr_nonnull(claim);
+        for (unsigned k = 0; k < jobs; k++)
+            settler_submit(&settler, &claim->jobs[k]);
+    }
+}
+
+static bool has_room(void)
+{
+    int rc = settler_wait_room(&settler, 0);
+    ck_assert(rc == 0 || rc == -ETIMEDOUT);
+    return rc == 0;
+}
+
+/* One turn, whose operations all end so. */
+static void settle(enum settle_result result)
+{
+    const struct settle_batch *batch = settler_take(&settler);
+    ck_assert_ptr_nonnull(batch);
+    for (int i = 0; i < batch->n; i++)
+        settler.results[i] = (int8_t)result;
+    settler_applied(&settler, 0, NULL);
+}
+
+/* Ends that wait bound what is claimed; a failed turn makes no room. */
+START_TEST(room_is_bounded)
+{
+    ck_assert(has_room());
+    submit_claims(SETTLE_ROOM / 100 - 1, 100);
+    ck_assert(has_room());
+    submit_claims(1, 100);
+    ck_assert(!has_room());
+    ck_assert_ptr_nonnull(settler_take(&settler));
+    ck_assert(!has_room());
+    settler_applied(&settler, -EAGAIN, NULL);
+    ck_assert(!has_room());
+    wait_until(HANG_MS, clock_now_ns() > settler.not_before_ns);
+    settle(SETTLE_WRITTEN);
+    ck_assert(has_room());
+    ck_assert_uint_eq(settler_pending(&settler), SETTLE_ROOM - SETTLE_MAX_JOBS);
+}
+END_TEST
+
+/* Those that have nowhere to go hold up others only when they are many. */
+START_TEST(parked_ones_take_another_room)
+{
+    for (int i = 0; i < SETTLE_PARKED / SETTLE_MAX_JOBS; i++) {
+        ck_assert(has_room());
+        submit_claims(SETTLE_MAX_JOBS / 100, 100);
+        settle(SETTLE_WRONGTYPE);
+    }
+    ck_assert_uint_eq(settler_pending(&settler), SETTLE_PARKED);
+    ck_assert(!has_room());
+}
+END_TEST
+
+static void *wait_for_room(void *arg)
+{
+    *(int *)arg = settler_wait_room(&settler, CLOCK_NEVER);
+    return NULL;
+}
+
+START_TEST(who_waits_for_room_is_woken)
+{
+    struct thread thread;
+    int rc = 1;
+    submit_claims(SETTLE_ROOM / 100, 100);
+    ck_assert_int_eq(thread_start(&thread, "claimer", wait_for_room, &rc), 0);
+    settle(SETTLE_WRITTEN);
+    thread_join(&thread);
+    ck_assert_int_eq(rc, 0);
+}
+END_TEST
+
 Suite *test_suite(void)
 {
     Suite *s = suite_create("settler");
@@ -104,6 +181,9 @@ Suite *test_suite(void)
     tcase_set_timeout(tc, 2.0 * HANG_MS / 1000);
     tcase_add_test(tc, a_job_parked_by_a_claim_is_tried_again);
     tcase_add_test(tc, half_a_claim_is_not_carried_along);
+    tcase_add_test(tc, room_is_bounded);
+    tcase_add_test(tc, parked_ones_take_another_room);
+    tcase_add_test(tc, who_waits_for_room_is_woken);
     suite_add_tcase(s, tc);
     return s;
 }
