@@ -6,17 +6,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "worker/failpoint.h"
+#include "worker/settle_plan.h"
 
 #define LINGER_NS (5 * NS_PER_MS)
 #define PARK_NS   (5 * NS_PER_S)
 #define TAKE_NS   (2 * NS_PER_S) /* the thread's wait at the gate before it looks up again */
-
-/* An ack that may be counted with its claim. Not after an ambiguous try: it may have been counted
- * alone by that. */
-static bool is_plain_ack(const struct job *job)
-{
-    return !job->ambiguous && (!job->end || (job->end->ack && !job->end->record));
-}
 
 /* ---- the list ---- */
 
@@ -108,52 +102,6 @@ void settler_abandon(struct settler *s, struct job *job)
 
 /* ---- one turn ---- */
 
-static void add_job(struct settle_batch *b, struct job *job)
-{
-    const struct settlement *end = job->end;
-    job->op = b->n;
-    if (!end || end->ack)
-        settle_ack(b, job->claim->seq, job->index);
-    else
-        settle_move(b, job->claim->seq, job->index, end->where, end->stats, end->delay_s,
-                    end->queue, end->payload.n > 0 ? buf_slice(&end->payload) : job->payload);
-    if (end && end->record)
-        settle_record(b, end->record->jid, end->record->ttl_s, end->record->where,
-                      buf_slice(&end->record->event), end->record->fields, end->record->n);
-}
-
-static bool completes(const struct claim *c)
-{
-    return c->settled + c->settling == c->n;
-}
-
-/* Plain acks of a claim that is thereby complete become one operation, after all others. */
-static void build_batch(struct settler *s)
-{
-    struct settle_batch *b = &s->batch;
-    settle_begin(b, s->store, NULL, heartbeat_redis_now(s->heartbeat));
-    for (struct job *job = s->taken; job; job = job->next) {
-        struct claim *c = job->claim;
-        if (c->settling++ == 0) {
-            c->acks = 0;
-            c->drop_op = NO_OP;
-        }
-        c->acks += is_plain_ack(job) && !c->piecewise;
-    }
-    for (struct job *job = s->taken; job; job = job->next) {
-        job->op = NO_OP;
-        if (!is_plain_ack(job) || !completes(job->claim) || job->claim->piecewise)
-            add_job(b, job);
-    }
-    for (struct job *job = s->taken; job; job = job->next) {
-        struct claim *c = job->claim;
-        if (completes(c) && c->drop_op == NO_OP) {
-            c->drop_op = b->n;
-            settle_ack_claim(b, c->seq, c->acks);
-        }
-    }
-}
-
 /* Takes what is to be sent now: claims of which all jobs have ended, so that they can be dropped
  * whole, and what is due. */
 static void take_locked(struct settler *s, int64_t now)
@@ -193,7 +141,8 @@ const struct settle_batch *settler_take(struct settler *s)
     mutex_unlock(&s->mutex);
     if (!mine)
         return NULL;
-    build_batch(s);
+    settle_begin(&s->batch, s->store, NULL, heartbeat_redis_now(s->heartbeat));
+    settle_plan(&s->batch, s->taken);
     return &s->batch;
 }
 
