@@ -102,6 +102,8 @@ START_TEST(a_lapse_whose_reply_is_swallowed_is_noticed)
     struct stage *s = &l.s;
     struct worker_process *w =
         stage_worker(s, 0, (struct role){.url = l.url, .socket_timeout_s = 1, .lease_s = LEASE});
+    ck_assert(oracle_push(&s->oracle, "default", "")); /* for that it has to know of its lease */
+    wait_until(DRAIN_MS, stat_of(s, "stat:processed") == 1);
     for (int lane = 0; lane < PROXY_LANES; lane++)
         proxy_black_hole(&l.proxy, (enum proxy_lane)lane, true);
     wait_until(DRAIN_MS, must_int(s->redis, "EXISTS sluice:lease:%s", w->identity) == 0);
