@@ -130,6 +130,6 @@ void thread_expect(int threads)
     unsigned long rows = ROWS_MIN; /* a power of two */
     while (rows < ROWS_MAX && rows < (unsigned long)threads * ROWS_EACH)
         rows *= 2;
-    (void)prctl(PR_FUTEX_HASH, PR_FUTEX_HASH_SET_SLOTS, rows, 0,
-                0); /* an older one has no such table */
+    /* Fails on an older one, which has no such table. */
+    (void)prctl(PR_FUTEX_HASH, PR_FUTEX_HASH_SET_SLOTS, rows, 0, 0);
 }

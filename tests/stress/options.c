@@ -33,6 +33,19 @@ bool option_seed(const char *text, uint64_t *ret)
     return true;
 }
 
+bool options_read(const char *program, int argc, char **argv, const struct option *names,
+                  bool (*read_one)(int which, const char *text))
+{
+    int which;
+    while ((which = getopt_long(argc, argv, "", names, NULL)) != -1)
+        if (!read_one(which, optarg))
+            return false;
+    if (optind < argc)
+        (void)fprintf(stderr, "%s: unexpected argument \"%s\"; see --help\n", program,
+                      argv[optind]);
+    return optind == argc;
+}
+
 int long_test_run(const char *name, const TTest *test)
 {
     Suite *suite = suite_create(name);

@@ -1,6 +1,5 @@
 #include "soak.h"
 
-#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -242,15 +241,9 @@ static bool read_options(int argc, char **argv)
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    int which;
     options.seed = random_below(1000000);
-    while ((which = getopt_long(argc, argv, "", names, NULL)) != -1)
-        if (!read_option(which, optarg))
-            return false;
-    if (optind < argc) {
-        (void)fprintf(stderr, "soak: unexpected argument \"%s\"; see --help\n", argv[optind]);
+    if (!options_read("soak", argc, argv, names, read_option))
         return false;
-    }
     if (options.broken && !options.faults)
         options.faults = "worker-kill";
     return chaos_choose(&chosen, options.faults);

@@ -1,4 +1,3 @@
-#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -289,14 +288,8 @@ static bool read_options(int argc, char **argv)
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    int which;
     options.seed = random_below(1000000);
-    while ((which = getopt_long(argc, argv, "", names, NULL)) != -1)
-        if (!read_option(which, optarg))
-            return false;
-    if (optind < argc)
-        (void)fprintf(stderr, "fleet: unexpected argument \"%s\"; see --help\n", argv[optind]);
-    return optind == argc;
+    return options_read("fleet", argc, argv, names, read_option);
 }
 
 int main(int argc, char **argv)
