@@ -351,11 +351,18 @@ END_TEST
 
 /* ---- Beside a worker, and under a prefix ---------------------------------------------------- */
 
+/* A worker has its lease before its queues are in `queues`, where a job pushed by hand needs them. */
+static void start_seen_worker(const char *settings)
+{
+    start_worker(settings);
+    wait_until(HANG_MS, must_int(redis, "EXISTS queues") == 1);
+}
+
 START_TEST(a_busy_worker_is_in_order)
 {
     enum { JOBS = 6000, BATCH = 200 };
-    start_worker("worker: {threads: 8, queues: [default, low]}\n"
-                 "handlers:\n" TEST_HANDLER);
+    start_seen_worker("worker: {threads: 8, queues: [default, low]}\n"
+                      "handlers:\n" TEST_HANDLER);
     int rounds = 0;
     for (int n = 0; n < JOBS; n += BATCH) {
         for (int i = 0; i < BATCH; i++) {
@@ -395,7 +402,7 @@ END_TEST
 START_TEST(jobs_of_a_killed_worker_go_back)
 {
     enum { JOBS = 40 };
-    start_worker("worker: {threads: 2, lease: 1}\nhandlers:\n" TEST_HANDLER);
+    start_seen_worker("worker: {threads: 2, lease: 1}\nhandlers:\n" TEST_HANDLER);
     for (int i = 0; i < JOBS; i++) {
         char job[200];
         (void)snprintf(job, sizeof job,
