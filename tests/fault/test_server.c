@@ -159,7 +159,7 @@ END_TEST
 /* Row 18. */
 START_TEST(forgotten_scripts_are_sent_again)
 {
-    enum { FLUSHES = 60, EVERY_MS = 50 };
+    enum { FLUSHES = 60, EVERY_MS = 50, BACKLOG = 200 };
     struct stage s;
     stage_open(&s, NULL);
     for (int i = 0; i < 2; i++)
@@ -168,6 +168,10 @@ START_TEST(forgotten_scripts_are_sent_again)
         int64_t next_ns = clock_deadline_ms(EVERY_MS);
         must_do(s.redis, "SCRIPT FLUSH");
         do {
+            if (must_int(s.redis, "LLEN queue:default") > BACKLOG) {
+                (void)usleep(1000); /* on a busy machine the drain would last for minutes */
+                continue;
+            }
             ck_assert(oracle_push(&s.oracle, "default", ""));
             ck_assert(oracle_push(&s.oracle, "default", "\"sleep_ms\":2"));
         } while (clock_now_ns() < next_ns);

@@ -16,7 +16,7 @@ enum {
     QUOTA_PERCENT = 5,
     STOP_MAX_MS = 200, /* a longer debt is remitted: it would come of this thread being late */
     BUSY = 4,
-    STARVED_LEASE_S = 5,
+    STARVED_LEASE_S = 10, /* one renewal may need seconds of such a life */
     LEASES = 3,
     USED_MAX_PERCENT = 15,
 };

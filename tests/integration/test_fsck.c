@@ -351,7 +351,7 @@ END_TEST
 
 /* ---- Beside a worker, and under a prefix ---------------------------------------------------- */
 
-/* A worker has its lease before its queues are in `queues`, where a job pushed by hand needs them. */
+/* A worker has its lease before its queues are in `queues`, where fsck wants those of a job. */
 static void start_seen_worker(const char *settings)
 {
     start_worker(settings);
