@@ -10,7 +10,7 @@
 
 #include "support/support.h"
 
-enum { PATIENCE_MS = 60000 };
+enum { PATIENCE_MS = 90000 }; /* more than a browser's, which says what it waits for */
 
 static int memory_file(const char *name, struct slice content)
 {
@@ -83,7 +83,15 @@ bool program_ended(struct program *p, int *ret_status)
 int program_wait(struct program *p)
 {
     int status = -1;
-    wait_until(PATIENCE_MS, program_ended(p, &status));
+    int64_t deadline_ns = clock_deadline_ms(PATIENCE_MS);
+    while (!program_ended(p, &status)) {
+        if (clock_now_ns() > deadline_ns) {
+            program_read(p);
+            ck_abort_msg("it has not ended after %d s; it said: %s%s", PATIENCE_MS / 1000, p->out,
+                         p->err);
+        }
+        (void)usleep(2000);
+    }
     program_read(p);
     return status;
 }
