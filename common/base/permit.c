@@ -1,7 +1,17 @@
 #include "base/permit.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
+
+enum fate { WAITS, LOOKS, HAS }; /* is in line; is to look for a permit; one was handed to it */
+
+struct permit_waiter {
+    sem_t woken;                           /* posted once for each fate other than WAITS */
+    atomic_int fate;                       /* changed under the permit's mutex */
+    bool late;                             /* it was roused, and others were faster */
+    struct permit_waiter *before, *behind; /* in line */
+};
 
 void permit_init(struct permit *p, int limit)
 {
@@ -9,15 +19,10 @@ void permit_init(struct permit *p, int limit)
     if (sem_init(&p->sem, 0, (unsigned)limit) != 0)
         abort(); /* only fails for a limit beyond SEM_VALUE_MAX, which the settings exclude */
     mutex_init(&p->mutex);
-    cond_init(&p->look);
-    for (int i = 0; i < PERMIT_LANES; i++) {
-        p->lane[i] = (struct permit_lane){.sleeping = 0};
-        cond_init(&p->lane[i].cond);
-    }
-    p->next_in = p->next_out = 0;
-    p->kept = false;
+    p->first = p->last = NULL;
+    p->handed = 0;
+    atomic_init(&p->lookout, NULL);
     atomic_init(&p->roused, 0);
-    atomic_init(&p->lookout, false);
     atomic_init(&p->passed, 0);
     atomic_init(&p->limit, limit);
     atomic_init(&p->debt, 0);
@@ -33,17 +38,26 @@ void permit_init(struct permit *p, int limit)
 
 void permit_release_all(struct permit *p)
 {
-    cond_release(&p->look);
-    for (int i = 0; i < PERMIT_LANES; i++)
-        cond_release(&p->lane[i].cond);
+    assert(!p->first && !atomic_load(&p->lookout));
     mutex_release(&p->mutex);
     (void)sem_destroy(&p->sem);
 }
 
-static void post(struct permit *p)
+static void post(sem_t *sem)
 {
-    if (sem_post(&p->sem) != 0)
+    if (sem_post(sem) != 0)
         abort(); /* overflow: a permit was given back twice */
+}
+
+/* False when the deadline has passed. */
+static bool wait_until(sem_t *sem, int64_t deadline_ns)
+{
+    struct timespec ts = clock_timespec(deadline_ns > 0 ? deadline_ns : 0);
+    int rc;
+    do
+        rc = deadline_ns == CLOCK_NEVER ? sem_wait(sem) : sem_clockwait(sem, CLOCK_MONOTONIC, &ts);
+    while (rc != 0 && errno == EINTR);
+    return rc == 0;
 }
 
 static void raise_to(atomic_int *peak, int now)
@@ -52,14 +66,6 @@ static void raise_to(atomic_int *peak, int now)
     while (now > was && !atomic_compare_exchange_weak_explicit(
                             peak, &was, now, memory_order_relaxed, memory_order_relaxed))
         ;
-}
-
-static void note_taken(struct permit *p, int64_t waited_ns)
-{
-    int now = atomic_fetch_add(&p->in_use, 1) + 1;
-    raise_to(&p->peak, now);
-    raise_to(&p->recent, now);
-    histogram_add_ns(&p->wait, waited_ns);
 }
 
 /* Takes one unit of debt if there is any. */
@@ -79,8 +85,12 @@ static int try_take(struct permit *p)
     if (atomic_load(&p->stopping))
         return -ECANCELED;
     while (sem_trywait(&p->sem) == 0)
-        if (!pay_debt(p))
+        if (!pay_debt(p)) {
+            int now = atomic_fetch_add(&p->in_use, 1) + 1;
+            raise_to(&p->peak, now);
+            raise_to(&p->recent, now);
             return 0;
+        }
     return -EAGAIN;
 }
 
@@ -94,114 +104,172 @@ static void say_before_looking(void)
     atomic_thread_fence(memory_order_seq_cst);
 }
 
-/* Permits are free, beyond those for which somebody will look. */
-static bool is_left_lying(struct permit *p)
+/* Permits that are free, beyond those that somebody was told to look for. */
+static int lying(struct permit *p)
 {
     int value;
-    return sem_getvalue(&p->sem, &value) == 0 &&
-           value > atomic_load(&p->roused) + atomic_load(&p->lookout);
+    return sem_getvalue(&p->sem, &value) == 0 ? value - atomic_load(&p->roused) : 0;
 }
 
-/* Who is to be roused, or NULL. To be signalled without the mutex, for which it would only wait. */
-static struct cond *next_locked(struct permit *p)
+/* Nobody will look for one of them. */
+static bool is_left_lying(struct permit *p)
 {
-    for (int i = 0; i < PERMIT_LANES && is_left_lying(p); i++) {
-        struct permit_lane *lane = &p->lane[p->next_out++ % PERMIT_LANES];
-        if (lane->sleeping > lane->roused) {
-            lane->roused++;
-            atomic_fetch_add(&p->roused, 1);
-            return &lane->cond;
-        }
+    return lying(p) > (atomic_load(&p->lookout) != NULL);
+}
+
+static void join_locked(struct permit *p, struct permit_waiter *w, struct permit_waiter *before)
+{
+    struct permit_waiter *behind = before ? before->behind : p->first;
+    w->before = before;
+    w->behind = behind;
+    *(before ? &before->behind : &p->first) = w;
+    *(behind ? &behind->before : &p->last) = w;
+}
+
+static void leave_locked(struct permit *p, struct permit_waiter *w)
+{
+    if (w == atomic_load(&p->lookout)) {
+        atomic_store(&p->lookout, NULL);
+        return;
     }
-    return NULL;
+    *(w->before ? &w->before->behind : &p->first) = w->behind;
+    *(w->behind ? &w->behind->before : &p->last) = w->before;
+}
+
+/* Who is told must still be woken, which can be done without the mutex: it does not go before. */
+static void tell_locked(struct permit *p, struct permit_waiter *w, enum fate fate)
+{
+    leave_locked(p, w);
+    if (fate == LOOKS)
+        atomic_fetch_add(&p->roused, 1);
+    atomic_store(&w->fate, fate);
 }
 
 static void rouse(struct permit *p)
 {
-    struct cond *cond;
+    struct permit_waiter *w;
     do {
         mutex_lock(&p->mutex);
-        cond = next_locked(p);
+        w = is_left_lying(p) ? p->first : NULL;
+        if (w)
+            tell_locked(p, w, LOOKS);
         mutex_unlock(&p->mutex);
-        if (cond)
-            cond_signal(cond);
-    } while (cond);
+        if (w)
+            post(&w->woken);
+    } while (w);
 }
 
-/* One whose time is over may be taken for one that was roused: then one more is roused. */
-static void sleep_locked(struct permit *p, int64_t deadline_ns)
-{
-    struct permit_lane *lane = &p->lane[p->next_in++ % PERMIT_LANES];
-    lane->sleeping++;
-    (void)cond_wait_until(&lane->cond, &p->mutex, deadline_ns); /* the caller looks again */
-    lane->sleeping--;
-    if (lane->roused > 0) {
-        lane->roused--;
-        atomic_fetch_sub(&p->roused, 1);
-    }
-}
-
-static void look_out_locked(struct permit *p, int64_t deadline_ns)
-{
-    int64_t again_ns = clock_now_ns() + PERMIT_LOOK_NS;
-    atomic_store(&p->lookout, true);
-    (void)cond_wait_until(&p->look, &p->mutex, again_ns < deadline_ns ? again_ns : deadline_ns);
-    atomic_store(&p->lookout, false);
-}
-
-static int take_locked(struct permit *p, bool late)
+/* Takes a permit, or else a place: at the end or, when it has come too late, beside the line, else
+ * in front. */
+static int take_or_stand_locked(struct permit *p, struct permit_waiter *self)
 {
     say_before_looking();
-    if (!late || !p->kept || atomic_load(&p->stopping))
-        return try_take(p);
-    p->kept = false;
-    return pay_debt(p) ? -EAGAIN : 0;
+    int rc = try_take(p);
+    if (rc != -EAGAIN)
+        return rc;
+    atomic_store(&self->fate, WAITS);
+    if (self->late && !atomic_load(&p->lookout))
+        atomic_store(&p->lookout, self);
+    else
+        join_locked(p, self, self->late ? NULL : p->last);
+    return -EAGAIN;
+}
+
+static int come(struct permit *p, struct permit_waiter *self)
+{
+    mutex_lock(&p->mutex);
+    atomic_fetch_add(&p->waiting, 1);
+    int rc = take_or_stand_locked(p, self);
+    mutex_unlock(&p->mutex);
+    return rc;
+}
+
+/* Does what it was told. */
+static int go(struct permit *p, struct permit_waiter *self)
+{
+    if (atomic_load(&self->fate) == HAS)
+        return 0;
+    atomic_fetch_sub(&p->roused, 1);
+    say_before_looking();
+    int rc = try_take(p); /* without the mutex, when it can */
+    if (rc != -EAGAIN)
+        return rc;
+    self->late = true;
+    mutex_lock(&p->mutex);
+    rc = take_or_stand_locked(p, self);
+    mutex_unlock(&p->mutex);
+    return rc;
+}
+
+/* The sleep is over, and nobody has ended it; or somebody is about to. */
+static int look_up(struct permit *p, struct permit_waiter *self, int64_t deadline_ns)
+{
+    mutex_lock(&p->mutex);
+    bool told = atomic_load(&self->fate) != WAITS;
+    int rc = told ? -EAGAIN : try_take(p);
+    if (!told && rc == -EAGAIN && clock_now_ns() >= deadline_ns)
+        rc = -ETIMEDOUT;
+    if (rc != -EAGAIN)
+        leave_locked(p, self);
+    mutex_unlock(&p->mutex);
+    if (!told)
+        return rc;
+    (void)wait_until(&self->woken, CLOCK_NEVER);
+    return go(p, self);
 }
 
 static int wait_in_line(struct permit *p, int64_t deadline_ns)
 {
-    int rc;
-    mutex_lock(&p->mutex);
-    atomic_fetch_add(&p->waiting, 1);
-    for (bool late = false;; late = true) { /* late: it was woken, and others were faster */
-        rc = take_locked(p, late);
-        if (rc != -EAGAIN)
-            break;
-        if (clock_now_ns() >= deadline_ns) {
-            rc = -ETIMEDOUT;
-            break;
+    struct permit_waiter self = {.late = false};
+    if (sem_init(&self.woken, 0, 0) != 0)
+        abort(); /* never for 0 */
+    int rc = come(p, &self);
+    while (rc == -EAGAIN) {
+        int64_t until_ns = deadline_ns;
+        if (atomic_load(&p->lookout) == &self) {
+            int64_t again_ns = clock_now_ns() + PERMIT_LOOK_NS;
+            until_ns = again_ns < deadline_ns ? again_ns : deadline_ns;
         }
-        if (late && !atomic_load(&p->lookout))
-            look_out_locked(p, deadline_ns);
-        else
-            sleep_locked(p, deadline_ns);
+        rc = wait_until(&self.woken, until_ns) ? go(p, &self) : look_up(p, &self, deadline_ns);
     }
     atomic_fetch_sub(&p->waiting, 1);
-    mutex_unlock(&p->mutex);
+    (void)sem_destroy(&self.woken);
+    say_before_looking(); /* it looks out no more */
     if (is_left_lying(p))
-        rouse(p); /* it was left for this one to look for */
+        rouse(p);
     return rc;
 }
 
-/* A permit that was given back, for the line. False when it need not be: then it is anybody's. */
-static bool keep(struct permit *p)
+/* It is the line's turn: others have had PERMIT_SHARE, or they leave some lying. (One that lies may
+ * be on its way from hand to hand.) */
+static bool is_due(struct permit *p)
 {
-    if (!atomic_load(&p->lookout) || (atomic_fetch_add(&p->passed, 1) + 1) % PERMIT_SHARE != 0)
-        return false;
+    return atomic_load(&p->lookout) &&
+           (atomic_fetch_add(&p->passed, 1) + 1 >= PERMIT_SHARE || lying(p) > 1);
+}
+
+/* Hands a permit on to the line, with its place in in_use. */
+static bool hand_on(struct permit *p)
+{
     mutex_lock(&p->mutex);
-    bool kept = atomic_load(&p->lookout) && !p->kept;
-    p->kept = p->kept || kept;
+    struct permit_waiter *w = atomic_load(&p->debt) > 0 ? NULL : atomic_load(&p->lookout);
+    if (w && p->first && ++p->handed % PERMIT_TERM != 0)
+        w = p->first;
+    if (w) {
+        tell_locked(p, w, HAS);
+        atomic_store(&p->passed, 0);
+    }
     mutex_unlock(&p->mutex);
-    if (kept)
-        cond_signal(&p->look);
-    return kept;
+    if (w)
+        post(&w->woken);
+    return w != NULL;
 }
 
 static void put_back(struct permit *p)
 {
-    post(p);
+    post(&p->sem);
     say_before_looking();
-    if (atomic_load(&p->waiting) > 0 && is_left_lying(p))
+    if (atomic_load(&p->waiting) > 0 && !atomic_load(&p->lookout))
         rouse(p);
 }
 
@@ -217,16 +285,18 @@ int permit_acquire(struct permit *p, int64_t deadline_ns)
         waited_ns = clock_now_ns() - start;
     }
     if (rc == 0)
-        note_taken(p, waited_ns);
+        histogram_add_ns(&p->wait, waited_ns);
     return rc;
 }
 
 void permit_give(struct permit *p)
 {
+    if (is_due(p) && hand_on(p))
+        return;
     int before = atomic_fetch_sub(&p->in_use, 1);
     assert(before > 0);
     (void)before;
-    if (!pay_debt(p) && !keep(p))
+    if (!pay_debt(p))
         put_back(p);
 }
 
@@ -238,12 +308,12 @@ void permit_resize(struct permit *p, int limit)
     atomic_store(&p->limit, limit);
     for (; change > 0; change--)
         if (!pay_debt(p))
-            post(p);
+            post(&p->sem);
     if (change < 0)
         atomic_fetch_add(&p->debt, -change); /* before looking for free ones: none slips past */
     while (atomic_load(&p->debt) > 0 && sem_trywait(&p->sem) == 0)
         if (!pay_debt(p))
-            post(p); /* releases were faster: the debt is paid */
+            post(&p->sem); /* releases were faster: the debt is paid */
     mutex_unlock(&p->mutex);
     rouse(p);
 }
@@ -255,12 +325,17 @@ int permit_recent_peak(struct permit *p)
     return peak;
 }
 
+/* Each is gone as soon as it is woken, and the next is the first then. */
 void permit_stop(struct permit *p)
 {
     mutex_lock(&p->mutex);
     atomic_store(&p->stopping, true);
-    for (int i = 0; i < PERMIT_LANES; i++)
-        cond_broadcast(&p->lane[i].cond);
-    cond_broadcast(&p->look);
+    for (;;) {
+        struct permit_waiter *w = p->first ? p->first : atomic_load(&p->lookout);
+        if (!w)
+            break;
+        tell_locked(p, w, LOOKS);
+        post(&w->woken);
+    }
     mutex_unlock(&p->mutex);
 }

@@ -8,20 +8,21 @@
  *
  * Model. `limit` permits exist; in_use <= limit, except while a lowered limit is being paid back.
  * Until in_use fits again, `debt` says how many permits too many exist; a release then retires its
- * permit instead of handing it on, and so does an acquire that finds one left on the semaphore.
- * So semaphore + kept + in_use = limit + debt at rest, and no permit is granted while there is
- * debt.
+ * permit instead of passing it on, and so does an acquire that finds one left on the semaphore.
+ * So semaphore + in_use = limit + debt at rest, and no permit is granted while there is debt.
  *
- * The line. Who finds no permit sleeps in line, beside the semaphore, and whoever gives one back
- * wakes one of them. But a thread that wants it again at once is faster than one that has to wake,
- * and may have it: two switches of threads for each operation would cost more than a small
- * operation itself. So the one that came too late becomes the lookout: nobody else is woken, it
- * looks again within PERMIT_LOOK_NS, and of the permits given back meanwhile every PERMIT_SHAREth
- * is kept for it. A permit is thus free for PERMIT_LOOK_NS at most while somebody wants it, and the
- * line moves by one for every PERMIT_SHARE operations at least. Where permits are not taken again
- * at once there is no lookout, and who waits is woken without delay. (Rejected: waking one for
- * every permit. Most came too late and slept again, and with thousands waiting the throughput was
- * 0.4 of what a few threads have.)
+ * The line. Who finds no permit stands in line, first come first served, asleep on a semaphore of
+ * its own: to wake one is to wake that one, and it needs no lock to go. Whoever gives a permit back
+ * rouses the first, to take it. But a thread that wants it again at once is faster than one that
+ * has to wake, and may have it: two switches of threads for each operation would cost more than a
+ * small operation itself. So the one that came too late becomes the lookout: nobody else is roused,
+ * it looks again within PERMIT_LOOK_NS, and of the permits given back meanwhile every
+ * PERMIT_SHAREth, and each that finds others lying about, is handed to the first in line (and of
+ * those every PERMIT_TERMth to the lookout). A permit is thus free for PERMIT_LOOK_NS at most while
+ * somebody wants it, and the line moves by one for every PERMIT_SHARE operations at least. Where
+ * permits are not taken again at once there is no lookout, and who waits is roused without delay.
+ * (Rejected: rousing one for every permit. Most came too late and slept again, and with thousands
+ * waiting the throughput was 0.4 of what a few threads have.)
  *
  * Threads: all functions are safe from any thread; permit_acquire() blocks, the others do not.
  * Errors: -ETIMEDOUT past the deadline, -ECANCELED after permit_stop().
@@ -39,33 +40,24 @@
 #include "base/thread.h"
 
 #define PERMIT_LOOK_NS (1 * NS_PER_MS)
-enum { PERMIT_SHARE = 64 };
+enum { PERMIT_SHARE = 64, PERMIT_TERM = 16 };
 
-/* Thousands that sleep on one futex lie in one bucket of the kernel's table, and slow down every
- * other lock that falls into it; so they are spread. */
-enum { PERMIT_LANES = 32 };
-
-struct permit_lane {
-    struct cond cond;
-    int sleeping, roused; /* roused: of those, woken and on their way */
-};
+struct permit_waiter; /* one in line, on its own stack */
 
 struct permit {
     sem_t sem;
     struct mutex mutex;
     /* guards: up to the blank line */
-    struct permit_lane lane[PERMIT_LANES]; /* of the line, filled and emptied in turn … */
-    unsigned next_in, next_out;            /* … by these */
-    struct cond look;                      /* the lookout */
-    atomic_int roused;                     /* in all lanes; read without the mutex, too … */
-    atomic_bool lookout;                   /* … as is whether there is one … */
-    bool kept;                             /* a permit that only the line may take */
-    atomic_int limit;                      /* … and this */
+    unsigned handed;                         /* permits handed to the line */
+    struct permit_waiter *first, *last;      /* the line … */
+    _Atomic(struct permit_waiter *) lookout; /* … and who stands beside it; read without, too … */
+    atomic_int limit;                        /* … as is this */
 
+    atomic_int roused;  /* who were told to look for a permit, and have not yet */
     atomic_uint passed; /* permits given back while there was a lookout */
     atomic_int debt;    /* permits to retire at the next releases */
     atomic_int in_use;
-    atomic_int waiting; /* threads in line */
+    atomic_int waiting; /* threads in line, the lookout too */
     atomic_int peak;    /* highest in_use since the start */
     atomic_int recent;  /* the same since permit_recent_peak() was asked last */
     atomic_bool stopping;

@@ -132,7 +132,15 @@ struct waiter {
     struct permit *permit;
     struct thread thread;
     int rc;
+    int turn;
 };
+
+static void *acquire(void *arg)
+{
+    struct waiter *w = arg;
+    w->rc = permit_acquire(w->permit, CLOCK_NEVER);
+    return NULL;
+}
 
 static void *acquire_and_give(void *arg)
 {
@@ -224,8 +232,7 @@ START_TEST(give_and_resize_wake_waiters)
 }
 END_TEST
 
-/* Whoever takes it again at once may have it, but not for ever: of sixteen, one goes to the line.
- */
+/* Whoever takes it again at once may have it, but not for ever. */
 START_TEST(the_line_moves)
 {
     enum { TURNS = 50 };
@@ -238,7 +245,7 @@ START_TEST(the_line_moves)
         ck_assert_int_eq(thread_start(&w.thread, "waiter", acquire_and_give, &w), 0);
         wait_until(10000, atomic_load(&p.waiting) == 1);
         while (atomic_load(&p.waiting) > 0) {
-            again += atomic_load(&p.lookout); /* by then the waiter has come too late */
+            again += atomic_load(&p.lookout) != NULL; /* by then the waiter has come too late */
             permit_give(&p);
             ck_assert_int_eq(permit_acquire(&p, CLOCK_NEVER), 0);
         }
@@ -254,44 +261,112 @@ START_TEST(the_line_moves)
 END_TEST
 
 /* A waiter that was woken too late, and looks out for a permit. All of them are held. */
-static void start_lookout(struct waiter *w, struct permit *p)
+static void start_lookout(struct waiter *w, struct permit *p, void *(*main)(void *))
 {
     for (;;) {
         *w = (struct waiter){.permit = p, .rc = 1};
-        ck_assert_int_eq(thread_start(&w->thread, "waiter", acquire_and_give, w), 0);
+        ck_assert_int_eq(thread_start(&w->thread, "waiter", main, w), 0);
         wait_until(10000, atomic_load(&p->waiting) == 1);
-        while (atomic_load(&p->waiting) == 1) {
+        bool have_it;
+        do {
             if (atomic_load(&p->lookout))
                 return;
             permit_give(p);
-            ck_assert_int_eq(permit_acquire(p, CLOCK_NEVER), 0);
-        }
+            have_it = permit_acquire(p, past) == 0;
+        } while (have_it && atomic_load(&p->waiting) == 1);
         thread_join(&w->thread); /* it was fast enough: another one */
+        if (main == acquire)
+            permit_give(p);
+        if (!have_it)
+            ck_assert_int_eq(permit_acquire(p, CLOCK_NEVER), 0);
     }
 }
 
-/* A permit that is kept for the line is one of those that a lower limit retires. */
-START_TEST(what_is_kept_pays_the_debt)
+/* Nothing is handed to the line while a lower limit is being paid back. */
+START_TEST(the_debt_goes_before_the_line)
 {
     struct permit p;
     struct waiter w;
     permit_init(&p, 2);
     ck_assert_int_eq(permit_acquire(&p, past), 0);
     ck_assert_int_eq(permit_acquire(&p, past), 0);
-    start_lookout(&w, &p);
-    mutex_lock(&p.mutex);
-    p.kept = true; /* one is given back and the limit lowered in the same moment */
-    atomic_fetch_sub(&p.in_use, 1);
-    atomic_store(&p.limit, 1);
-    atomic_store(&p.debt, 1);
-    mutex_unlock(&p.mutex);
-    wait_until(10000, atomic_load(&p.debt) == 0);
+    start_lookout(&w, &p, acquire_and_give);
+    permit_resize(&p, 1);
+    ck_assert_int_eq(p.debt, 1);
+    atomic_store(&p.passed, PERMIT_SHARE); /* it would be the line's turn */
+    permit_give(&p);
+    ck_assert_int_eq(p.debt, 0);
     ck_assert_int_eq(p.in_use, 1);
     ck_assert_int_eq(p.waiting, 1);
     permit_give(&p);
     thread_join(&w.thread);
     ck_assert_int_eq(w.rc, 0);
     ck_assert_int_eq(value_of(&p), 1);
+    ck_assert_int_eq(p.in_use, 0);
+    permit_release_all(&p);
+}
+END_TEST
+
+/* Two are given back where the lookout alone was to look for one: who takes the first leaves the
+ * second to the line. */
+START_TEST(nothing_is_left_lying)
+{
+    enum { TURNS = 50 };
+    struct permit p;
+    permit_init(&p, 2);
+    for (int turn = 0; turn < TURNS; turn++) {
+        struct waiter lookout, w = {.permit = &p, .rc = 1};
+        ck_assert_int_eq(permit_acquire(&p, CLOCK_NEVER), 0);
+        ck_assert_int_eq(permit_acquire(&p, CLOCK_NEVER), 0);
+        start_lookout(&lookout, &p, acquire);
+        ck_assert_int_eq(thread_start(&w.thread, "waiter", acquire, &w), 0);
+        wait_until(10000, atomic_load(&p.waiting) == 2);
+        permit_give(&p);
+        permit_give(&p);
+        thread_join(&lookout.thread);
+        thread_join(&w.thread);
+        ck_assert_int_eq(lookout.rc + w.rc, 0);
+        ck_assert_int_eq(p.in_use, 2);
+        permit_give(&p);
+        permit_give(&p);
+    }
+    permit_release_all(&p);
+}
+END_TEST
+
+static atomic_int turns;
+
+static void *pass_on(void *arg)
+{
+    struct waiter *w = arg;
+    w->rc = permit_acquire(w->permit, CLOCK_NEVER);
+    w->turn = atomic_fetch_add(&turns, 1);
+    atomic_store(&w->permit->passed, PERMIT_SHARE); /* to the line, not to whoever comes */
+    permit_give(w->permit);
+    return NULL;
+}
+
+/* First come, first served, be it handed to them or left for them to look for. */
+START_TEST(the_line_is_in_order)
+{
+    struct permit p;
+    struct waiter lookout, waiters[WAITERS];
+    permit_init(&p, 1);
+    ck_assert_int_eq(permit_acquire(&p, past), 0);
+    start_lookout(&lookout, &p, acquire_and_give);
+    for (int i = 0; i < WAITERS; i++) {
+        waiters[i] = (struct waiter){.permit = &p, .rc = 1};
+        ck_assert_int_eq(thread_start(&waiters[i].thread, "waiter", pass_on, &waiters[i]), 0);
+        wait_until(10000, atomic_load(&p.waiting) == i + 2);
+    }
+    atomic_store(&p.passed, PERMIT_SHARE);
+    permit_give(&p);
+    join_waiters(waiters, 0);
+    thread_join(&lookout.thread);
+    ck_assert_int_eq(lookout.rc, 0);
+    for (int i = 0; i < WAITERS; i++)
+        ck_assert_int_eq(waiters[i].turn, i);
+    ck_assert_uint_eq(p.handed, PERMIT_TERM); /* the last of which was the lookout's */
     permit_release_all(&p);
 }
 END_TEST
@@ -447,7 +522,9 @@ Suite *test_suite(void)
     tcase_add_test(tc, stop_is_not_swallowed_by_a_resize);
     tcase_add_test(tc, give_and_resize_wake_waiters);
     tcase_add_test(tc, the_line_moves);
-    tcase_add_test(tc, what_is_kept_pays_the_debt);
+    tcase_add_test(tc, the_debt_goes_before_the_line);
+    tcase_add_test(tc, nothing_is_left_lying);
+    tcase_add_test(tc, the_line_is_in_order);
     suite_add_tcase(s, tc);
 
     tc = tcase_create("crowds");
