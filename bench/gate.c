@@ -5,6 +5,9 @@
  * 16 runs of 472 operations want Redis at once: 7,552 threads, each with one operation under way
  * at any time. They go
  *   gated     through the gate, 100 permits in a pool of 120, as a worker does;
+ *   relay     without a gate: 100 at a time, and each wakes the next when it has done all it has to
+ *             do, and leaves its connection to it. No thread is woken twice and none waits for a
+ *             lock: no gate can be faster, so this is the floor;
  *   ungated   each on a connection of its own, as the program did that Sluice was born from;
  *   fixed N   N threads and N connections share the same operations, nobody waits: the best of
  *             these is what the server and the machine can do.
@@ -14,6 +17,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -27,23 +31,28 @@
 #include "key_figures.h"
 #include "redis/pool.h"
 #include "support/redis_server.h"
+#include "watch.h"
 
 enum { RUNS = 16, OPS_PER_RUN = 472, CONCURRENT = RUNS * OPS_PER_RUN };
-enum { PERMITS = 100, CONNECTIONS = 120, MAX_CLIENTS = 128 };
+enum { PERMITS = 100, RESERVED = 20, CONNECTIONS = PERMITS + RESERVED, MAX_CLIENTS = 128 };
 enum { STACK_BYTES = 128 * 1024, TIMEOUT_MS = 30000 };
 
 static const char event[] =
     "{\"type\":\"response.output_text.delta\",\"sequence_number\":1234,\"item_id\":\"msg_0123456789"
     "abcdef0123456789abcdef\",\"output_index\":0,\"content_index\":0,\"delta\":\" concurrency\"}";
 
+enum kind { GATED, RELAY, UNGATED };
+
 struct run {
     const char *name;
+    enum kind kind;
     int threads, permits, connections;
-    bool gated;
     int per_thread;
 
     struct redis_options redis;
+    struct worker *worker;
     struct redis_pool *pool; /* when gated */
+    atomic_int there, next;  /* in a relay: threads in line, and whose turn it is */
     pthread_barrier_t start; /* when ungated: all at once */
     int end[2];      /* a pipe: threads end after the measurement, which is dear in itself */
     atomic_int left; /* threads that are still at work */
@@ -63,6 +72,8 @@ struct worker {
     struct run *run;
     int index;
     pthread_t thread;
+    sem_t turn; /* in a relay, with … */
+    struct redis_conn *conn;
 };
 
 static _Noreturn void die(const char *what, const char *why)
@@ -98,6 +109,31 @@ static void work_gated(struct worker *w)
         if (rc != 0)
             count_errors(run, 1, &err);
     }
+}
+
+/* The turn of the next, or the end of the connection. */
+static void pass_on(struct run *run, struct redis_conn *c)
+{
+    int next = atomic_fetch_add(&run->next, 1);
+    if (next >= run->threads) {
+        redis_conn_free(c);
+        return;
+    }
+    run->worker[next].conn = c;
+    (void)sem_post(&run->worker[next].turn);
+}
+
+static void work_in_relay(struct worker *w)
+{
+    struct run *run = w->run;
+    struct err err = {""};
+    atomic_fetch_add(&run->there, 1);
+    while (sem_wait(&w->turn) != 0)
+        ; /* a signal */
+    for (int i = 0; i < run->per_thread; i++)
+        if (append_event(w->conn, w->index % RUNS, &err) != 0)
+            count_errors(run, 1, &err);
+    pass_on(run, w->conn);
 }
 
 static void work_ungated(struct worker *w)
@@ -148,8 +184,10 @@ static void *worker_main(void *arg)
     struct worker *w = arg;
     struct run *run = w->run;
     warm_up();
-    if (run->gated) {
+    if (run->kind == GATED) {
         work_gated(w); /* main holds every permit until all are waiting */
+    } else if (run->kind == RELAY) {
+        work_in_relay(w);
     } else {
         (void)pthread_barrier_wait(&run->start);
         work_ungated(w);
@@ -160,51 +198,6 @@ static void *worker_main(void *arg)
     return NULL;
 }
 
-/* --- watching the server ------------------------------------------------------------------- */
-
-struct watch {
-    struct redis_conn *conn;
-    atomic_bool stop;
-    int peak; /* clients beside the watch itself */
-    pthread_t thread;
-};
-
-static void *watch_main(void *arg)
-{
-    struct watch *watch = arg;
-    while (!atomic_load(&watch->stop)) {
-        struct reply *info = NULL;
-        struct err err = {""};
-        if (redis_callf(watch->conn, &info, &err, "INFO clients") != 0)
-            die("watch", err.text);
-        const char *at = strstr(reply_str(info).p, "connected_clients:");
-        int n = at ? atoi(at + strlen("connected_clients:")) - 1 : 0;
-        watch->peak = n > watch->peak ? n : watch->peak;
-        reply_free(info);
-        (void)usleep(2000);
-    }
-    return NULL;
-}
-
-static void watch_start(struct watch *watch, const struct redis_options *redis)
-{
-    struct err err = {""};
-    *watch = (struct watch){0};
-    if (redis_conn_open(redis, &watch->conn, &err) != 0 ||
-        redis_callf(watch->conn, NULL, &err, "FLUSHALL") != 0)
-        die("watch", err.text);
-    if (pthread_create(&watch->thread, NULL, watch_main, watch) != 0)
-        die("watch", "no thread");
-}
-
-static int watch_end(struct watch *watch)
-{
-    atomic_store(&watch->stop, true);
-    (void)pthread_join(watch->thread, NULL);
-    redis_conn_free(watch->conn);
-    return watch->peak;
-}
-
 /* --- one run ------------------------------------------------------------------------------- */
 
 static int by_value(const void *a, const void *b)
@@ -213,13 +206,16 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void start_workers(struct run *run, struct worker *worker)
+static void start_workers(struct run *run)
 {
+    struct worker *worker = run->worker;
     pthread_attr_t attr;
     if (pthread_attr_init(&attr) != 0 || pthread_attr_setstacksize(&attr, STACK_BYTES) != 0)
         die("threads", "no attributes");
     for (int i = 0; i < run->threads; i++) {
         worker[i] = (struct worker){.run = run, .index = i};
+        if (sem_init(&worker[i].turn, 0, 0) != 0)
+            die("semaphores", strerror(errno));
         int rc = pthread_create(&worker[i].thread, &attr, worker_main, &worker[i]);
         if (rc != 0)
             die("cannot start that many threads", strerror(rc));
@@ -228,14 +224,14 @@ static void start_workers(struct run *run, struct worker *worker)
 }
 
 /* Lets all threads come to the closed gate, then opens it. Returns the time of that. */
-static int64_t open_gate(struct run *run, struct worker *worker)
+static int64_t open_gate(struct run *run)
 {
     struct redis_conn *held[PERMITS];
     struct err err = {""};
     for (int i = 0; i < run->permits; i++)
         if (redis_pool_take(run->pool, clock_deadline_ms(TIMEOUT_MS), &held[i], &err) != 0)
             die(run->name, err.text);
-    start_workers(run, worker);
+    start_workers(run);
     struct redis_pool_stats stats;
     do {
         (void)usleep(10000);
@@ -247,9 +243,25 @@ static int64_t open_gate(struct run *run, struct worker *worker)
     return start_ns;
 }
 
-static int64_t start_at_once(struct run *run, struct worker *worker)
+static int64_t start_relay(struct run *run)
 {
-    start_workers(run, worker);
+    struct redis_conn *c[PERMITS];
+    struct err err = {""};
+    for (int i = 0; i < run->permits; i++)
+        if (redis_conn_open(&run->redis, &c[i], &err) != 0)
+            die(run->name, err.text);
+    start_workers(run);
+    while (atomic_load(&run->there) < run->threads)
+        (void)usleep(10000);
+    int64_t start_ns = clock_now_ns();
+    for (int i = 0; i < run->permits; i++)
+        pass_on(run, c[i]);
+    return start_ns;
+}
+
+static int64_t start_at_once(struct run *run)
+{
+    start_workers(run);
     (void)pthread_barrier_wait(&run->start);
     return clock_now_ns();
 }
@@ -277,6 +289,7 @@ static void measure(struct run *run)
     struct err err = {""};
     size_t total = (size_t)run->threads * (size_t)run->per_thread;
     struct worker *worker = calloc((size_t)run->threads, sizeof *worker);
+    run->worker = worker;
     run->wait_ns = calloc(total, sizeof *run->wait_ns);
     if (!worker || !run->wait_ns)
         die(run->name, "no memory");
@@ -284,15 +297,18 @@ static void measure(struct run *run)
                                    .permits = run->permits,
                                    .max_connections = run->connections,
                                    .reserved = run->connections - run->permits};
-    if (run->gated && redis_pool_new(&o, &run->pool, &err) != 0)
+    if (run->kind == GATED && redis_pool_new(&o, &run->pool, &err) != 0)
         die(run->name, err.text);
     if (pthread_barrier_init(&run->start, NULL, (unsigned)run->threads + 1) != 0 ||
         pipe(run->end) != 0)
         die(run->name, "no barrier");
     atomic_store(&run->left, run->threads);
     struct watch watch;
-    watch_start(&watch, &run->redis);
-    int64_t start_ns = run->gated ? open_gate(run, worker) : start_at_once(run, worker);
+    if (watch_start(&watch, &run->redis, &err) != 0)
+        die("watch", err.text);
+    int64_t start_ns = run->kind == GATED   ? open_gate(run)
+                       : run->kind == RELAY ? start_relay(run)
+                                            : start_at_once(run);
     struct use before = use_now();
     while (atomic_load(&run->left) > 0) /* the ends of the threads are not counted */
         (void)usleep(1000);
@@ -306,8 +322,8 @@ static void measure(struct run *run)
     run->switches = (double)(after.switches - before.switches) / done;
     for (int i = 0; i < run->threads; i++)
         (void)pthread_join(worker[i].thread, NULL);
-    size_t waits = run->gated ? total : (size_t)run->threads;
-    if (!run->gated) /* one wait per thread: close the gaps */
+    size_t waits = run->kind != UNGATED ? total : (size_t)run->threads;
+    if (run->kind == UNGATED) /* one wait per thread: close the gaps */
         for (int i = 0; i < run->threads; i++)
             run->wait_ns[i] = run->wait_ns[i * run->per_thread];
     qsort(run->wait_ns, waits, sizeof *run->wait_ns, by_value);
@@ -354,17 +370,16 @@ int main(int argc, char **argv)
                                   .socket_timeout_ms = TIMEOUT_MS};
 
     struct run runs[] = {
-        {.name = "gated",
-         .threads = CONCURRENT,
-         .permits = PERMITS,
-         .connections = CONNECTIONS,
-         .gated = true},
-        {.name = "ungated", .threads = CONCURRENT},
-        {.name = "fixed 16", .threads = 16, .permits = 16, .connections = 16, .gated = true},
-        {.name = "fixed 50", .threads = 50, .permits = 50, .connections = 50, .gated = true},
-        {.name = "fixed 100", .threads = 100, .permits = 100, .connections = 100, .gated = true},
+        {.name = "gated", .kind = GATED, .threads = CONCURRENT, .permits = PERMITS},
+        {.name = "relay", .kind = RELAY, .threads = CONCURRENT, .permits = PERMITS},
+        {.name = "ungated", .kind = UNGATED, .threads = CONCURRENT},
+        {.name = "fixed 16", .kind = GATED, .threads = 16, .permits = 16},
+        {.name = "fixed 50", .kind = GATED, .threads = 50, .permits = 50},
+        {.name = "fixed 100", .kind = GATED, .threads = 100, .permits = 100},
     };
-    enum { COUNT = sizeof runs / sizeof runs[0], FIRST_FIXED = 2 };
+    enum { COUNT = sizeof runs / sizeof runs[0], THE_RELAY = 1, THE_UNGATED, FIRST_FIXED };
+    for (int i = 0; i < COUNT; i++)
+        runs[i].connections = runs[i].permits + (runs[i].threads == CONCURRENT ? RESERVED : 0);
 
     (void)printf("%d concurrent operations (%d runs of %d), RPUSH of %zu bytes, maxclients %d\n\n"
                  "%-10s %8s %8s %8s %8s %10s %10s %10s %8s %8s\n"
@@ -383,11 +398,14 @@ int main(int argc, char **argv)
     }
     redis_server_free(&server);
 
-    int ungated_errors = atomic_load(&runs[1].errors);
-    (void)printf("\ngated: %.2f of the best fixed-size run\n", runs[0].per_second / best);
+    int ungated_errors = atomic_load(&runs[THE_UNGATED].errors);
+    double floor = runs[THE_RELAY].per_second;
+    (void)printf("\ngated: %.2f of the relay, %.2f of the best fixed-size run\n",
+                 runs[0].per_second / floor, runs[0].per_second / best);
     if (ungated_errors > 0)
         (void)printf("ungated: %.0f %% failed, first with: %s\n",
-                     100.0 * ungated_errors / (CONCURRENT * per_thread), runs[1].first_error.text);
+                     100.0 * ungated_errors / (CONCURRENT * per_thread),
+                     runs[THE_UNGATED].first_error.text);
     bool kept = atomic_load(&runs[0].errors) == 0 && runs[0].peak_clients <= CONNECTIONS;
     (void)printf("promise (no errors, at most %d clients): %s\n", CONNECTIONS,
                  kept ? "kept" : "BROKEN");
@@ -396,6 +414,8 @@ int main(int argc, char **argv)
     key_figure(atomic_load(&runs[0].errors), "errors");
     key_figure(runs[0].peak_clients, "peak_clients");
     key_figure(runs[0].per_second, "per_s");
+    key_figure(floor, "relay_per_s");
+    key_figure(runs[0].per_second / floor, "floor_ratio");
     key_figure(best, "best_per_s");
     key_figure(runs[0].per_second / best, "ratio");
     key_figures_print();
