@@ -2,6 +2,8 @@
  * Redis comes back with less than it had: after a power loss, with the file up to its last sync
  * (row 14); after a torn write, with the file up to some byte (row 15).
  */
+#include <signal.h>
+
 #include "stage.h"
 #include "support/aof.h"
 #include "support/matrix.h"
@@ -37,11 +39,14 @@ START_TEST(a_power_loss_costs_the_unsynced_tail)
     struct redis_server_options o = {.extra = everysec};
     struct stage s;
     stage_open(&s, &o);
-    for (int i = 0; i < CLAIM; i++) /* before there is a worker, so that a claim takes many */
+    struct worker_process *first = stage_worker(&s, 0, (struct role){.threads = CLAIM});
+    worker_process_signal(first, SIGTSTP); /* so that a claim takes many */
+    wait_until(DRAIN_MS, worker_process_said(first, "quiet"));
+    for (int i = 0; i < CLAIM; i++)
         ck_assert(oracle_push(&s.oracle, "default",
                               i % 2 ? gated(&s, "done", "")
                                     : gated(&s, "fail", ",\"outcome\":\"fail\"")));
-    (void)stage_worker(&s, 0, (struct role){.threads = CLAIM});
+    worker_process_signal(first, SIGCONT);
     wait_until(DRAIN_MS, oracle_running(&s.oracle) == CLAIM);
     ck_assert_uint_lt(count_keys(&s, "sluice:claim:*"),
                       CLAIM); /* neighbours differ: one has both */

@@ -152,27 +152,21 @@ static bool check_cut(int i, int times)
     return cut;
 }
 
-/* Where in the replies the connection breaks. */
-static const int cuts[] = {2, 30, 150, 400, 650};
-
-START_TEST(a_connection_that_breaks)
+/* Sends all of them through a proxy that cuts the connection at this byte of the replies. Returns
+ * of how many it is not known what has become of them; those with a key are asked again. */
+static int break_connection(struct proxy *proxy, int cut)
 {
-    struct proxy proxy = {0};
-    char url[64];
     int times[REQUESTS], lost = 0;
-    ck_assert_int_eq(proxy_start(&proxy, server.socket, NULL), 0);
-    (void)snprintf(url, sizeof url, "redis://127.0.0.1:%d", proxy.port);
-    start_api_at(url, ONE_PERMIT "60}\n", NULL);
-    must_say(ask_with("POST", "/v1/jobs", TYPE_JSON, "{\"class\":\"x\",\"args\":[]}"), 202,
-             "jid"); /* Redis knows the script now: the replies are the same each time */
+    uint64_t before = proxy_stats(proxy).cuts;
+    must_do(redis, "FLUSHALL");
     send_all();
-    proxy_cut(&proxy, PROXY_REPLIES, cuts[_i]);
+    proxy_cut(proxy, PROXY_REPLIES, cut);
     must_do(redis, "CLIENT UNPAUSE");
     for (int i = 0; i < REQUESTS; i++) { /* all is decided */
         struct pollfd p = {.fd = fds[i], .events = POLLIN};
         ck_assert_int_eq(poll(&p, 1, HANG_MS), 1);
     }
-    ck_assert_uint_eq(proxy_stats(&proxy).cuts, 1);
+    ck_assert_uint_eq(proxy_stats(proxy).cuts, before + 1);
     count_pushed(times);
     for (int i = 0; i < REQUESTS; i++)
         if (check_cut(i, times[i])) {
@@ -181,7 +175,25 @@ START_TEST(a_connection_that_breaks)
         } else {
             fds[i] = -1;
         }
-    ck_assert_int_gt(lost, 0);
+    return lost;
+}
+
+/* Where in the replies the connection breaks. */
+static const int cuts[] = {2, 30, 150, 400, 650};
+
+START_TEST(a_connection_that_breaks)
+{
+    enum { TRIES = 10 };
+    struct proxy proxy = {0};
+    char url[64];
+    int times[REQUESTS], tries = 0;
+    ck_assert_int_eq(proxy_start(&proxy, server.socket, NULL), 0);
+    (void)snprintf(url, sizeof url, "redis://127.0.0.1:%d", proxy.port);
+    start_api_at(url, ONE_PERMIT "60}\n", NULL);
+    must_say(ask_with("POST", "/v1/jobs", TYPE_JSON, "{\"class\":\"x\",\"args\":[]}"), 202,
+             "jid"); /* Redis knows the script now: the replies are the same each time */
+    while (break_connection(&proxy, cuts[_i]) == 0) /* the API looked at its queues just then */
+        ck_assert_int_lt(++tries, TRIES);
     for (int i = 0; i < REQUESTS; i++)
         if (fds[i] >= 0) {
             struct answer a = read_answer(fds[i]);
