@@ -178,6 +178,9 @@ class Fuzz:
         self.look_at(Asked(wire.Request("POST", "/v1/jobs"), operation), refused.answer())
         for connection in held:
             connection.close()
+        again = wire.Request("POST", "/v1/jobs", [ALL, ("Content-Type", JSON)], job % b"plain")
+        while wire.ask(self.world.port, again).status == 429:  # until it has seen that they are gone
+            time.sleep(0.01)
 
     def ask_at_random(self, requests, seconds):
         dice = self.values.dice
