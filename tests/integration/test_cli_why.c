@@ -62,6 +62,7 @@ START_TEST(what_waits)
     expect("paused", "queue default is paused (sluice unpause default); 1 job of queue default");
     start_worker(settings);
     wait_reported("quiet", "false");
+    wait_until(HANG_MS, workers_listen(1));
     must_do(redis, "PUBLISH sluice:control %s", "{\"cmd\":\"quiet\"}");
     wait_reported("quiet", "true");
     must_do(redis, "DEL paused");
