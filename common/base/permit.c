@@ -269,7 +269,7 @@ static void put_back(struct permit *p)
 {
     post(&p->sem);
     say_before_looking();
-    if (atomic_load(&p->waiting) > 0 && !atomic_load(&p->lookout))
+    if (atomic_load(&p->waiting) > 0 && !atomic_load(&p->lookout) && lying(p) > 0)
         rouse(p);
 }
 
