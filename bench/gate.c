@@ -288,10 +288,9 @@ static void measure(struct run *run)
 {
     struct err err = {""};
     size_t total = (size_t)run->threads * (size_t)run->per_thread;
-    struct worker *worker = calloc((size_t)run->threads, sizeof *worker);
-    run->worker = worker;
+    run->worker = calloc((size_t)run->threads, sizeof *run->worker);
     run->wait_ns = calloc(total, sizeof *run->wait_ns);
-    if (!worker || !run->wait_ns)
+    if (!run->worker || !run->wait_ns)
         die(run->name, "no memory");
     struct redis_pool_options o = {.redis = run->redis,
                                    .permits = run->permits,
@@ -321,7 +320,7 @@ static void measure(struct run *run)
     run->cpu_us = (after.cpu_us - before.cpu_us) / done;
     run->switches = (double)(after.switches - before.switches) / done;
     for (int i = 0; i < run->threads; i++)
-        (void)pthread_join(worker[i].thread, NULL);
+        (void)pthread_join(run->worker[i].thread, NULL);
     size_t waits = run->kind != UNGATED ? total : (size_t)run->threads;
     if (run->kind == UNGATED) /* one wait per thread: close the gaps */
         for (int i = 0; i < run->threads; i++)
@@ -334,7 +333,7 @@ static void measure(struct run *run)
     (void)close(run->end[0]);
     redis_pool_free(run->pool);
     free(run->wait_ns);
-    free(worker);
+    free(run->worker);
 }
 
 static void print(const struct run *run)
