@@ -15,7 +15,7 @@ static void dump_gate(struct worker *w)
              log_int("in_use", s.permits_in_use), log_int("waiting", s.permits_waiting),
              log_int("peak", s.permits_peak), log_int("wait_p50_us", (int64_t)s.permit_wait_p50_us),
              log_int("wait_p99_us", (int64_t)s.permit_wait_p99_us),
-             log_int("takes", (int64_t)s.takes));
+             log_int("takes", (int64_t)s.takes), log_int("rode", (int64_t)s.rode));
     log_info("state: connections", log_int("limit", s.connections_limit),
              log_int("open", s.connections_open), log_int("in_use", s.connections_in_use),
              log_int("peak", s.connections_peak), log_int("private", s.reserved_open),

@@ -119,7 +119,6 @@ static int complete_payload(struct run *run, const char *queue)
 
 static void record_start(struct runner *r, struct run *run)
 {
-    struct redis_conn *conn = NULL;
     struct record *start = record_new(run->shown.jid, run->ttl_s);
     if (!start)
         return;
@@ -130,11 +129,8 @@ static void record_start(struct runner *r, struct run *run)
     record_add_slice(start, "worker", slice_of(store_identity(r->store)));
     record_add(start, "started_at", "%.6f", run->started_at);
     struct err err = {""};
-    int rc = redis_pool_take(r->pool, clock_now_ns() + START_RECORD_NS, &conn, &err);
-    if (rc == 0) {
-        rc = store_job_set(r->store, conn, start->jid, start->ttl_s, start->fields, start->n, &err);
-        redis_pool_give(r->pool, conn);
-    }
+    int rc = store_job_set(r->store, r->pool, clock_now_ns() + START_RECORD_NS, start->jid,
+                           start->ttl_s, start->fields, start->n, &err);
     if (rc != 0)
         log_warn("the start of a job was not recorded", log_str("jid", run->shown.jid),
                  log_str("class", run->shown.klass), log_str("error", err.text));

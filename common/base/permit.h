@@ -12,20 +12,20 @@
  * So semaphore + in_use = limit + debt at rest, and no permit is granted while there is debt.
  *
  * The line. Who finds no permit stands in line, first come first served, asleep on a semaphore of
- * its own: to wake one is to wake that one, and it needs no lock to go. Whoever gives a permit back
- * rouses the first, to take it. But a thread that wants it again at once is faster than one that
- * has to wake, and may have it: two switches of threads for each operation would cost more than a
- * small operation itself. So the one that came too late becomes the lookout: nobody else is roused,
- * it looks again within PERMIT_LOOK_NS, and of the permits given back meanwhile every
- * PERMIT_SHAREth, and each that finds others lying about, is handed to the first in line (and of
- * those every PERMIT_TERMth to the lookout). A permit is thus free for PERMIT_LOOK_NS at most while
- * somebody wants it, and the line moves by one for every PERMIT_SHARE operations at least. Where
- * permits are not taken again at once there is no lookout, and who waits is roused without delay.
- * (Rejected: rousing one for every permit. Most came too late and slept again, and with thousands
- * waiting the throughput was 0.4 of what a few threads have.)
+ * its own. Whoever gives a permit back hands it to the first in line, so that nobody who comes is
+ * faster.
+ *
+ * Riding. Two switches of threads for each permit that is handed on are more than a small operation
+ * costs itself. So who wants no more than such a one may let somebody else do it: whoever has a
+ * permit takes those who stand in front and may ride along (permit_board), does what they want
+ * beside its own, and lets each off when that is done (permit_alight). What they share a permit for
+ * goes in their order, too. (Flat combining: D. Hendler, I. Incze, N. Shavit, M. Tzafrir, 2010.
+ * Rejected: that a thread which has a permit keeps it for several operations in a row. It is as
+ * fast as long as threads go on and on, and the last in line waits for thousands of them.)
  *
  * Threads: all functions are safe from any thread; permit_acquire() blocks, the others do not.
- * Errors: -ETIMEDOUT past the deadline, -ECANCELED after permit_stop().
+ * Errors: -ETIMEDOUT past the deadline, -ECANCELED after permit_stop(). Neither befalls a rider who
+ * is aboard.
  */
 #ifndef SLUICE_BASE_PERMIT_H
 #define SLUICE_BASE_PERMIT_H
@@ -39,29 +39,31 @@
 #include "base/histogram.h"
 #include "base/thread.h"
 
-#define PERMIT_LOOK_NS (1 * NS_PER_MS)
-enum { PERMIT_SHARE = 64, PERMIT_TERM = 16 };
-
-struct permit_waiter; /* one in line, on its own stack */
+/* One in line, owned by the thread that waits. */
+struct permit_waiter {
+    sem_t woken;
+    atomic_int fate; /* what its acquire returns; -EAGAIN in line, -EINPROGRESS aboard */
+    bool may_ride;
+    int64_t boarded_ns;
+    struct permit_waiter *before, *behind; /* in line; behind, too, among those aboard */
+};
 
 struct permit {
     sem_t sem;
     struct mutex mutex;
     /* guards: up to the blank line */
-    unsigned handed;                         /* permits handed to the line */
-    struct permit_waiter *first, *last;      /* the line … */
-    _Atomic(struct permit_waiter *) lookout; /* … and who stands beside it; read without, too … */
-    atomic_int limit;                        /* … as is this */
+    struct permit_waiter *first, *last; /* the line … */
+    atomic_int limit;                   /* … and what is read without, too */
 
-    atomic_int roused;  /* who were told to look for a permit, and have not yet */
-    atomic_uint passed; /* permits given back while there was a lookout */
-    atomic_int debt;    /* permits to retire at the next releases */
+    _Atomic(struct permit_waiter *)
+        coming;      /* to the end of the line, the last first: by `before` */
+    atomic_int debt; /* permits to retire at the next releases */
     atomic_int in_use;
-    atomic_int waiting; /* threads in line, the lookout too */
+    atomic_int waiting; /* threads in line */
     atomic_int peak;    /* highest in_use since the start */
     atomic_int recent;  /* the same since permit_recent_peak() was asked last */
     atomic_bool stopping;
-    struct histogram wait; /* time from the call to the permit */
+    struct histogram wait; /* time from the call to the permit, or until it is aboard */
 };
 
 void permit_init(struct permit *p, int limit); /* limit >= 1 */
@@ -70,6 +72,17 @@ void permit_release_all(struct permit *p);     /* end of life: nobody may be wai
 /* Waits for a permit until the monotonic deadline. */
 int permit_acquire(struct permit *p, int64_t deadline_ns) warn_unused_result;
 void permit_give(struct permit *p);
+
+/* The same, or PERMIT_RODE: whoever had a permit has done what *self is part of. It says when it
+ * may be let off, which the deadline does not bound. */
+enum { PERMIT_RODE = 1 };
+int permit_acquire_or_ride(struct permit *p, int64_t deadline_ns,
+                           struct permit_waiter *self) warn_unused_result;
+
+/* For whoever holds a permit: up to `max` who stand in front and may ride, a list by `behind`; NULL
+ * when there are none. Each must be let off, and is gone then: read `behind` before. */
+struct permit_waiter *permit_board(struct permit *p, int max) warn_unused_result;
+void permit_alight(struct permit_waiter *w);
 
 /* Changes the limit while in use; never waits. limit >= 1. */
 void permit_resize(struct permit *p, int limit);

@@ -37,6 +37,8 @@ void figures_put_redis(struct buf *out, struct redis_pool *pool)
                    "Operations, from a connection's take to its give.");
     metrics_put_histogram(out, "sluice_redis_op_seconds", NULL, s.op);
 
+    metrics_counter(out, "sluice_redis_rides_total",
+                    "Operations that another one took along on its connection.", (double)s.rode);
     metrics_counter(out, "sluice_redis_connects_total", "Connections opened.", (double)s.connects);
     metrics_counter(out, "sluice_redis_reconnects_total",
                     "Connections opened in place of ones that broke.", (double)s.reconnects);

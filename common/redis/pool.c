@@ -291,16 +291,17 @@ static int refuse_permit(struct redis_pool *pool, int rc, struct err *err)
                    atomic_load(&pool->permit.limit), atomic_load(&pool->permit.waiting));
 }
 
-int redis_pool_take(struct redis_pool *pool, int64_t deadline_ns, struct redis_conn **ret,
-                    struct err *err)
+int redis_pool_enter(struct redis_pool *pool, int64_t deadline_ns, struct permit_waiter *self,
+                     struct redis_conn **ret, struct err *err)
 {
     enum breaker_ticket ticket = TICKET_NONE;
     for (bool waited = false;; waited = true) {
-        int rc = permit_acquire(&pool->permit, deadline_ns);
+        int rc = self ? permit_acquire_or_ride(&pool->permit, deadline_ns, self)
+                      : permit_acquire(&pool->permit, deadline_ns);
         if (rc != 0) {
             if (waited)
                 pass_on(pool, ticket);
-            return refuse_permit(pool, rc, err);
+            return rc == PERMIT_RODE ? rc : refuse_permit(pool, rc, err);
         }
         rc = obtain(pool, ticket, ret, err);
         if (rc == 0) {
@@ -315,6 +316,12 @@ int redis_pool_take(struct redis_pool *pool, int64_t deadline_ns, struct redis_c
         if (rc != 0)
             return rc;
     }
+}
+
+int redis_pool_take(struct redis_pool *pool, int64_t deadline_ns, struct redis_conn **ret,
+                    struct err *err)
+{
+    return redis_pool_enter(pool, deadline_ns, NULL, ret, err);
 }
 
 void redis_pool_give(struct redis_pool *pool, struct redis_conn *c)

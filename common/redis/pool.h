@@ -73,6 +73,19 @@ int redis_pool_take(struct redis_pool *pool, int64_t deadline_ns, struct redis_c
                     struct err *err) warn_unused_result;
 void redis_pool_give(struct redis_pool *pool, struct redis_conn *c);
 
+/* One operation of n commands (n >= 1), sent in one pipeline: the gate, the connection and the
+ * replies in one call, for whoever needs no connection of its own. When no permit is free, small
+ * ones do not wait for one: whoever has a connection for such a call takes them along, so that many
+ * that come at once cost Redis and this process less each, not more.
+ *
+ * ret: room for n replies, which the caller frees; NULL when they do not matter. All are NULL after
+ * a failure, also when the failure is an error reply to one of them (its code is returned then, and
+ * the other commands may have taken effect). What a failed connection leaves unknown is unknown for
+ * all who rode on it. Only for commands that Redis answers at once: others may stand behind them.
+ * The deadline is for the gate, as with redis_pool_take(). */
+int redis_pool_call(struct redis_pool *pool, int64_t deadline_ns, const struct command *cmd, int n,
+                    struct reply **ret, struct err *err) warn_unused_result;
+
 /* Whether a private connection has to wait for its turn in the slow start. */
 enum redis_haste { REDIS_IN_TURN, REDIS_AT_ONCE };
 
@@ -110,7 +123,8 @@ struct redis_pool_stats {
     int connections_limit, connections_open, connections_in_use, connections_peak;
     int reserved, reserved_open;
     /* Since the start. */
-    uint64_t takes, connects, connect_failures, discarded;
+    uint64_t takes, rode; /* operations with a connection of their own, and those without */
+    uint64_t connects, connect_failures, discarded;
     uint64_t reconnects; /* of the connects, those in place of connections that broke */
     uint64_t permit_wait_p50_us, permit_wait_p99_us;
     /* The pool's own: they go on counting, and live as long as it. */

@@ -1,6 +1,6 @@
 /*
- * What a pool is made of: for pool.c, which takes and gives, and pool_upkeep.c, which looks after
- * it.
+ * What a pool is made of: for pool.c, which takes and gives, pool_call.c, where operations ride,
+ * and pool_upkeep.c, which looks after it.
  */
 #ifndef SLUICE_REDIS_POOL_PARTS_H
 #define SLUICE_REDIS_POOL_PARTS_H
@@ -24,6 +24,7 @@ struct redis_pool {
     /* Counts the times a server was found to be no master; a connection of an earlier epoch is not
      * used again. */
     atomic_uint epoch;
+    atomic_ullong rode; /* operations that another one took along */
 
     struct mutex mutex; /* guards: all below */
     struct cond chance; /* a sleeping taker may find a connection or the way to open one */
@@ -42,6 +43,10 @@ struct redis_pool {
     int idle_count;
     struct idle idle[]; /* a stack: the longest unused lies at the bottom */
 };
+
+/* redis_pool_take(); with a waiter it may also be PERMIT_RODE, and there is no connection. */
+int redis_pool_enter(struct redis_pool *pool, int64_t deadline_ns, struct permit_waiter *self,
+                     struct redis_conn **ret, struct err *err) warn_unused_result;
 
 /* Closes a connection that is counted, and uncounts it. */
 void redis_pool_close(struct redis_pool *pool, enum lane lane, struct redis_conn *c);

@@ -94,6 +94,7 @@ void redis_pool_stats(struct redis_pool *pool, struct redis_pool_stats *ret)
         .permit_wait_p99_us = histogram_quantile_us(&p->wait, 0.99),
         .permit_wait = &p->wait,
         .op = &pool->op,
+        .rode = atomic_load(&pool->rode),
     };
     mutex_lock(&pool->mutex);
     ret->connections_limit = pool->max_connections;

@@ -42,30 +42,22 @@ int store_stream_append(const struct store *s, struct redis_conn *c, const struc
     return 0;
 }
 
-int store_job_set(const struct store *s, struct redis_conn *c, const char *jid, int64_t ttl_s,
-                  const struct settle_field *fields, int n, struct err *err)
+int store_job_set(const struct store *s, struct redis_pool *pool, int64_t deadline_ns,
+                  const char *jid, int64_t ttl_s, const struct settle_field *fields, int n,
+                  struct err *err)
 {
-    struct command cmd = {0};
-    command_text(&cmd, "HSET");
-    store_add_key(&cmd, s, KEY_JOB_PREFIX, jid);
+    struct command cmd[] = {{0}, {0}};
+    command_text(&cmd[0], "HSET");
+    store_add_key(&cmd[0], s, KEY_JOB_PREFIX, jid);
     for (int i = 0; i < n; i++) {
-        command_text(&cmd, fields[i].name);
-        command_add(&cmd, fields[i].value);
+        command_text(&cmd[0], fields[i].name);
+        command_add(&cmd[0], fields[i].value);
     }
-    int rc = redis_conn_send(c, &cmd);
-    command_clear(&cmd);
-    command_text(&cmd, "EXPIRE");
-    store_add_key(&cmd, s, KEY_JOB_PREFIX, jid);
-    command_int(&cmd, ttl_s);
-    if (rc == 0)
-        rc = redis_conn_send(c, &cmd);
-    command_release(&cmd);
-    for (int i = 0; rc == 0 && i < 2; i++) {
-        struct reply *reply = NULL;
-        rc = redis_conn_read(c, &reply, err);
-        if (rc == 0 && i == 0)
-            rc = reply_error(reply, err);
-        reply_free(reply);
-    }
+    command_text(&cmd[1], "EXPIRE");
+    store_add_key(&cmd[1], s, KEY_JOB_PREFIX, jid);
+    command_int(&cmd[1], ttl_s);
+    int rc = redis_pool_call(pool, deadline_ns, cmd, 2, NULL, err);
+    command_release(&cmd[0]);
+    command_release(&cmd[1]);
     return rc;
 }

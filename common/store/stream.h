@@ -11,6 +11,7 @@
 
 #include <stdint.h>
 
+#include "redis/pool.h"
 #include "store/settle.h"
 #include "store/store.h"
 
@@ -35,8 +36,9 @@ int store_stream_append(const struct store *s, struct redis_conn *c, const struc
                         const struct slice *events, size_t n, int64_t before, int64_t *ret_length,
                         struct err *err) warn_unused_result;
 
-/* Writes fields of the job's hash. */
-int store_job_set(const struct store *s, struct redis_conn *c, const char *jid, int64_t ttl_s,
-                  const struct settle_field *fields, int n, struct err *err) warn_unused_result;
+/* Writes fields of the job's hash. The deadline is for the gate (redis_pool_call). */
+int store_job_set(const struct store *s, struct redis_pool *pool, int64_t deadline_ns,
+                  const char *jid, int64_t ttl_s, const struct settle_field *fields, int n,
+                  struct err *err) warn_unused_result;
 
 #endif

@@ -57,6 +57,7 @@ START_TEST(state_is_shown)
     ck_assert_double_eq(must_value(text, "sluice_redis_connections{state=\"limit\"}"), 120);
     ck_assert_double_gt(must_value(text, "sluice_redis_connections{state=\"open\"}"), 0);
     ck_assert_double_eq(must_value(text, "sluice_redis_reconnects_total"), 0);
+    ck_assert_double_eq(must_value(text, "sluice_redis_rides_total"), 0);
     ck_assert_double_gt(must_value(text, "process_resident_memory_bytes"), 1e5);
     ck_assert_double_gt(must_value(text, "process_start_time_seconds"), (double)time(NULL) - 300);
     ck_assert_double_le(must_value(text, "process_start_time_seconds"), (double)time(NULL) + 1);

@@ -232,55 +232,32 @@ START_TEST(give_and_resize_wake_waiters)
 }
 END_TEST
 
-/* Whoever takes it again at once may have it, but not for ever. */
-START_TEST(the_line_moves)
+static void start_waiter(struct waiter *w, struct permit *p, void *(*main)(void *))
 {
-    enum { TURNS = 50 };
+    int before = atomic_load(&p->waiting);
+    *w = (struct waiter){.permit = p, .rc = 2};
+    ck_assert_int_eq(thread_start(&w->thread, "waiter", main, w), 0);
+    wait_until(10000, atomic_load(&p->waiting) == before + 1);
+}
+
+/* Whoever gives a permit back and wants it again at once finds it with the first in line. */
+START_TEST(nobody_is_faster)
+{
     struct permit p;
+    struct waiter w;
     permit_init(&p, 1);
-    for (int turn = 0; turn < TURNS; turn++) {
-        struct waiter w = {.permit = &p, .rc = 1};
-        int again = 0;
-        ck_assert_int_eq(permit_acquire(&p, CLOCK_NEVER), 0);
-        ck_assert_int_eq(thread_start(&w.thread, "waiter", acquire_and_give, &w), 0);
-        wait_until(10000, atomic_load(&p.waiting) == 1);
-        while (atomic_load(&p.waiting) > 0) {
-            again += atomic_load(&p.lookout) != NULL; /* by then the waiter has come too late */
-            permit_give(&p);
-            ck_assert_int_eq(permit_acquire(&p, CLOCK_NEVER), 0);
-        }
-        ck_assert_int_le(again, 2 * PERMIT_SHARE);
-        permit_give(&p);
-        thread_join(&w.thread);
-        ck_assert_int_eq(w.rc, 0);
-        ck_assert_int_eq(value_of(&p), 1);
-        ck_assert_int_eq(p.in_use, 0);
-    }
+    ck_assert_int_eq(permit_acquire(&p, past), 0);
+    start_waiter(&w, &p, acquire);
+    permit_give(&p);
+    ck_assert_int_eq(permit_acquire(&p, past), -ETIMEDOUT);
+    thread_join(&w.thread);
+    ck_assert_int_eq(w.rc, 0);
+    ck_assert_int_eq(p.in_use, 1);
+    permit_give(&p);
+    ck_assert_int_eq(value_of(&p), 1);
     permit_release_all(&p);
 }
 END_TEST
-
-/* A waiter that was woken too late, and looks out for a permit. All of them are held. */
-static void start_lookout(struct waiter *w, struct permit *p, void *(*main)(void *))
-{
-    for (;;) {
-        *w = (struct waiter){.permit = p, .rc = 1};
-        ck_assert_int_eq(thread_start(&w->thread, "waiter", main, w), 0);
-        wait_until(10000, atomic_load(&p->waiting) == 1);
-        bool have_it;
-        do {
-            if (atomic_load(&p->lookout))
-                return;
-            permit_give(p);
-            have_it = permit_acquire(p, past) == 0;
-        } while (have_it && atomic_load(&p->waiting) == 1);
-        thread_join(&w->thread); /* it was fast enough: another one */
-        if (main == acquire)
-            permit_give(p);
-        if (!have_it)
-            ck_assert_int_eq(permit_acquire(p, CLOCK_NEVER), 0);
-    }
-}
 
 /* Nothing is handed to the line while a lower limit is being paid back. */
 START_TEST(the_debt_goes_before_the_line)
@@ -290,10 +267,9 @@ START_TEST(the_debt_goes_before_the_line)
     permit_init(&p, 2);
     ck_assert_int_eq(permit_acquire(&p, past), 0);
     ck_assert_int_eq(permit_acquire(&p, past), 0);
-    start_lookout(&w, &p, acquire_and_give);
+    start_waiter(&w, &p, acquire_and_give);
     permit_resize(&p, 1);
     ck_assert_int_eq(p.debt, 1);
-    atomic_store(&p.passed, PERMIT_SHARE); /* it would be the line's turn */
     permit_give(&p);
     ck_assert_int_eq(p.debt, 0);
     ck_assert_int_eq(p.in_use, 1);
@@ -307,33 +283,6 @@ START_TEST(the_debt_goes_before_the_line)
 }
 END_TEST
 
-/* Two are given back where the lookout alone was to look for one: who takes the first leaves the
- * second to the line. */
-START_TEST(nothing_is_left_lying)
-{
-    enum { TURNS = 50 };
-    struct permit p;
-    permit_init(&p, 2);
-    for (int turn = 0; turn < TURNS; turn++) {
-        struct waiter lookout, w = {.permit = &p, .rc = 1};
-        ck_assert_int_eq(permit_acquire(&p, CLOCK_NEVER), 0);
-        ck_assert_int_eq(permit_acquire(&p, CLOCK_NEVER), 0);
-        start_lookout(&lookout, &p, acquire);
-        ck_assert_int_eq(thread_start(&w.thread, "waiter", acquire, &w), 0);
-        wait_until(10000, atomic_load(&p.waiting) == 2);
-        permit_give(&p);
-        permit_give(&p);
-        thread_join(&lookout.thread);
-        thread_join(&w.thread);
-        ck_assert_int_eq(lookout.rc + w.rc, 0);
-        ck_assert_int_eq(p.in_use, 2);
-        permit_give(&p);
-        permit_give(&p);
-    }
-    permit_release_all(&p);
-}
-END_TEST
-
 static atomic_int turns;
 
 static void *pass_on(void *arg)
@@ -341,32 +290,264 @@ static void *pass_on(void *arg)
     struct waiter *w = arg;
     w->rc = permit_acquire(w->permit, CLOCK_NEVER);
     w->turn = atomic_fetch_add(&turns, 1);
-    atomic_store(&w->permit->passed, PERMIT_SHARE); /* to the line, not to whoever comes */
     permit_give(w->permit);
     return NULL;
 }
 
-/* First come, first served, be it handed to them or left for them to look for. */
 START_TEST(the_line_is_in_order)
 {
     struct permit p;
-    struct waiter lookout, waiters[WAITERS];
+    struct waiter waiters[WAITERS];
     permit_init(&p, 1);
     ck_assert_int_eq(permit_acquire(&p, past), 0);
-    start_lookout(&lookout, &p, acquire_and_give);
     for (int i = 0; i < WAITERS; i++) {
-        waiters[i] = (struct waiter){.permit = &p, .rc = 1};
-        ck_assert_int_eq(thread_start(&waiters[i].thread, "waiter", pass_on, &waiters[i]), 0);
-        wait_until(10000, atomic_load(&p.waiting) == i + 2);
+        start_waiter(&waiters[i], &p, pass_on);
+        if (i % 3 == 0)
+            ck_assert_ptr_null(permit_board(&p, 0)); /* whoever looks at the line closes it up */
     }
-    atomic_store(&p.passed, PERMIT_SHARE);
     permit_give(&p);
     join_waiters(waiters, 0);
-    thread_join(&lookout.thread);
-    ck_assert_int_eq(lookout.rc, 0);
     for (int i = 0; i < WAITERS; i++)
         ck_assert_int_eq(waiters[i].turn, i);
-    ck_assert_uint_eq(p.handed, PERMIT_TERM); /* the last of which was the lookout's */
+    permit_release_all(&p);
+}
+END_TEST
+
+/* Two who meet at a gate of one, again and again. */
+struct meeting {
+    struct permit permit;
+    int expected;     /* of the other one's acquire */
+    atomic_int round; /* that may begin; -1: no more */
+    atomic_int met;   /* rounds that the other one has done */
+    atomic_int failures;
+    atomic_bool stolen;
+};
+
+static void spin_until(atomic_int *at, int value)
+{
+    while (atomic_load(at) < value)
+        sched_yield();
+}
+
+static void *come_and_go(void *arg)
+{
+    struct meeting *m = arg;
+    for (int i = 1;; i++) {
+        int round;
+        while ((round = atomic_load(&m->round)) < i && round >= 0)
+            sched_yield();
+        if (round < 0)
+            return NULL;
+        int rc = permit_acquire(&m->permit, clock_deadline_ms(5000));
+        if (rc == 0)
+            permit_give(&m->permit);
+        if (rc != m->expected)
+            atomic_fetch_add(&m->failures, 1);
+        atomic_store(&m->met, i);
+    }
+}
+
+/* What follows is before, while or after the other one comes. */
+static void let_come(struct meeting *m, int round)
+{
+    atomic_store(&m->round, round);
+    for (volatile uint64_t n = random_below(4000); n > 0; n--)
+        ;
+}
+
+/* Whoever joins the line at the moment when a permit is given back has it. */
+START_TEST(nobody_sleeps_beside_a_free_permit)
+{
+    enum { MEETINGS = 20000 };
+    static struct meeting m;
+    struct thread other;
+    permit_init(&m.permit, 1);
+    ck_assert_int_eq(thread_start(&other, "other", come_and_go, &m), 0);
+    for (int i = 1; i <= MEETINGS && atomic_load(&m.failures) == 0; i++) {
+        ck_assert_int_eq(permit_acquire(&m.permit, CLOCK_NEVER), 0);
+        let_come(&m, i);
+        permit_give(&m.permit);
+        spin_until(&m.met, i);
+    }
+    atomic_store(&m.round, -1);
+    thread_join(&other);
+    ck_assert_int_eq(m.failures, 0);
+    permit_release_all(&m.permit);
+}
+END_TEST
+
+/* Nor does whoever joins it at the moment of a stop. */
+START_TEST(nobody_sleeps_through_a_stop)
+{
+    enum { MEETINGS = 20000 };
+    static struct meeting m = {.expected = -ECANCELED};
+    struct thread other;
+    ck_assert_int_eq(thread_start(&other, "other", come_and_go, &m), 0);
+    for (int i = 1; i <= MEETINGS && atomic_load(&m.failures) == 0; i++) {
+        permit_init(&m.permit, 1);
+        ck_assert_int_eq(permit_acquire(&m.permit, past), 0);
+        let_come(&m, i);
+        permit_stop(&m.permit);
+        spin_until(&m.met, i);
+        permit_give(&m.permit);
+        permit_release_all(&m.permit);
+    }
+    atomic_store(&m.round, -1);
+    thread_join(&other);
+    ck_assert_int_eq(m.failures, 0);
+}
+END_TEST
+
+static void *steal(void *arg)
+{
+    struct meeting *m = arg;
+    while (atomic_load(&m->round) >= 0)
+        if (sem_trywait(&m->permit.sem) == 0) { /* as whoever comes tries first */
+            atomic_store(&m->stolen, true);
+            ck_assert_int_eq(sem_post(&m->permit.sem), 0);
+        }
+    return NULL;
+}
+
+/* What goes to the first in line cannot be had on its way. */
+START_TEST(nobody_steals_from_the_line)
+{
+    enum { TURNS = 1000 };
+    static struct meeting m;
+    struct thread thief;
+    permit_init(&m.permit, 1);
+    ck_assert_int_eq(permit_acquire(&m.permit, past), 0);
+    ck_assert_int_eq(thread_start(&thief, "thief", steal, &m), 0);
+    for (int i = 0; i < TURNS && !atomic_load(&m.stolen); i++) {
+        struct waiter w = {.permit = &m.permit, .rc = 1};
+        ck_assert_int_eq(thread_start(&w.thread, "waiter", acquire, &w), 0);
+        spin_until(&m.permit.waiting, 1);
+        permit_give(&m.permit);
+        thread_join(&w.thread); /* and has it, as we had it before */
+        ck_assert_int_eq(w.rc, 0);
+    }
+    atomic_store(&m.round, -1);
+    thread_join(&thief);
+    ck_assert(!m.stolen);
+    permit_give(&m.permit);
+    permit_release_all(&m.permit);
+}
+END_TEST
+
+/* --- riding -------------------------------------------------------------------------------- */
+
+struct rider {
+    struct permit_waiter self; /* first: what is aboard is cast to a rider */
+    struct waiter w;
+    int64_t deadline_ns;
+    atomic_int back;
+};
+
+static void *ride(void *arg)
+{
+    struct rider *r = arg;
+    r->w.rc = permit_acquire_or_ride(r->w.permit, r->deadline_ns, &r->self);
+    atomic_store(&r->back, 1);
+    return NULL;
+}
+
+static void start_rider(struct rider *r, struct permit *p, int64_t deadline_ns)
+{
+    int before = atomic_load(&p->waiting);
+    *r = (struct rider){.w = {.permit = p, .rc = 2}, .deadline_ns = deadline_ns};
+    ck_assert_int_eq(thread_start(&r->w.thread, "rider", ride, r), 0);
+    wait_until(10000, atomic_load(&p->waiting) == before + 1 || atomic_load(&r->back));
+}
+
+static void must_end(struct rider *r, int rc)
+{
+    thread_join(&r->w.thread);
+    ck_assert_int_eq(r->w.rc, rc);
+}
+
+START_TEST(whoever_may_ride_is_taken_along)
+{
+    struct permit p;
+    struct rider rider[4];
+    permit_init(&p, 1);
+    ck_assert_ptr_null(permit_board(&p, 3));                               /* nobody waits */
+    ck_assert_int_eq(permit_acquire_or_ride(&p, past, &rider[0].self), 0); /* free: a permit */
+    ck_assert_int_eq(permit_acquire_or_ride(&p, past, &rider[0].self), -ETIMEDOUT);
+    for (int i = 0; i < 4; i++)
+        start_rider(&rider[i], &p, CLOCK_NEVER);
+
+    struct permit_waiter *aboard = permit_board(&p, 3); /* in their order, and no more */
+    for (int i = 0; i < 3; i++) {
+        ck_assert_ptr_eq(aboard, &rider[i].self);
+        aboard = aboard->behind;
+    }
+    ck_assert_ptr_null(aboard);
+    ck_assert_int_eq(p.waiting, 1);
+    ck_assert_int_eq(p.in_use, 1);
+    for (int i = 2; i >= 0; i--) { /* let off in any order, and none before */
+        ck_assert_int_eq(atomic_load(&rider[i].back), 0);
+        permit_alight(&rider[i].self);
+        must_end(&rider[i], PERMIT_RODE);
+    }
+    permit_give(&p); /* to the one that is left */
+    must_end(&rider[3], 0);
+    ck_assert_int_eq(p.in_use, 1);
+    permit_give(&p);
+    ck_assert_int_eq(value_of(&p), 1);
+    ck_assert_uint_eq(histogram_total(&p.wait), 5);
+    permit_release_all(&p);
+}
+END_TEST
+
+/* Those who need a permit of their own are not passed by. */
+START_TEST(riders_behind_others_stay)
+{
+    struct permit p;
+    struct rider before, behind;
+    struct waiter w;
+    permit_init(&p, 1);
+    ck_assert_int_eq(permit_acquire(&p, past), 0);
+    start_rider(&before, &p, CLOCK_NEVER);
+    start_waiter(&w, &p, acquire);
+    start_rider(&behind, &p, CLOCK_NEVER);
+    struct permit_waiter *aboard = permit_board(&p, 9);
+    ck_assert_ptr_eq(aboard, &before.self);
+    ck_assert_ptr_null(aboard->behind);
+    ck_assert_ptr_null(permit_board(&p, 9));
+    permit_alight(aboard);
+    must_end(&before, PERMIT_RODE);
+    permit_give(&p);
+    thread_join(&w.thread);
+    permit_give(&p);
+    must_end(&behind, 0);
+    permit_give(&p);
+    permit_release_all(&p);
+}
+END_TEST
+
+/* What befalls those in line does not befall those aboard, whose operations are under way. */
+START_TEST(aboard_there_is_no_deadline_and_no_stop)
+{
+    struct permit p;
+    struct rider late, aboard, in_line;
+    permit_init(&p, 1);
+    ck_assert_int_eq(permit_acquire(&p, past), 0);
+    start_rider(&late, &p, clock_deadline_ms(20));
+    must_end(&late, -ETIMEDOUT);
+    for (;;) { /* on a busy machine its time may be over before it is aboard */
+        start_rider(&aboard, &p, clock_deadline_ms(200));
+        if (permit_board(&p, 1))
+            break;
+        must_end(&aboard, -ETIMEDOUT);
+    }
+    start_rider(&in_line, &p, CLOCK_NEVER);
+    permit_stop(&p);
+    must_end(&in_line, -ECANCELED);
+    wait_until(10000, clock_now_ns() > aboard.deadline_ns);
+    ck_assert_int_eq(atomic_load(&aboard.back), 0);
+    permit_alight(&aboard.self);
+    must_end(&aboard, PERMIT_RODE);
+    permit_give(&p);
     permit_release_all(&p);
 }
 END_TEST
@@ -384,7 +565,26 @@ struct crowd {
 
 enum { CROWD = 24, ROUNDS = 300 };
 
-static void pass_gate(struct crowd *c)
+/* What each wants to be done once, by whomever. */
+struct errand {
+    struct permit_waiter self; /* first: what is aboard is cast to an errand */
+    int done;
+};
+
+static void run_errands(struct crowd *c, struct errand *own)
+{
+    own->done++;
+    struct permit_waiter *aboard = permit_board(&c->permit, 3);
+    while (aboard) {
+        struct permit_waiter *w = aboard;
+        aboard = w->behind;
+        ((struct errand *)w)->done++;
+        atomic_fetch_add(&c->rounds, 1);
+        permit_alight(w);
+    }
+}
+
+static void pass_gate(struct crowd *c, struct errand *own)
 {
     int now = atomic_fetch_add(&c->inside, 1) + 1;
     int most = atomic_load(&c->most);
@@ -392,6 +592,7 @@ static void pass_gate(struct crowd *c)
         ;
     if (random_below(4) == 0)
         sched_yield();
+    run_errands(c, own);
     atomic_fetch_sub(&c->inside, 1);
     atomic_fetch_add(&c->rounds, 1);
     permit_give(&c->permit);
@@ -401,10 +602,17 @@ static void *push_through(void *arg)
 {
     struct crowd *c = arg;
     for (int i = 0; i < ROUNDS; i++) {
-        int rc = permit_acquire(&c->permit, i % 8 ? CLOCK_NEVER : past);
+        struct errand own = {.done = 0};
+        int64_t deadline_ns = i % 8 ? CLOCK_NEVER : i % 16 ? past : clock_deadline_ms(1);
+        int rc = i % 3 ? permit_acquire_or_ride(&c->permit, deadline_ns, &own.self)
+                       : permit_acquire(&c->permit, deadline_ns);
         if (rc == 0)
-            pass_gate(c);
-        else if (rc == -ECANCELED && atomic_load(&c->stopped_ok))
+            pass_gate(c, &own);
+        if (own.done != (rc >= 0))
+            atomic_fetch_add(&c->failures, 1);
+        if (rc >= 0)
+            continue;
+        if (rc == -ECANCELED && atomic_load(&c->stopped_ok))
             break;
         else if (rc != -ETIMEDOUT || i % 8)
             atomic_fetch_add(&c->failures, 1);
@@ -521,10 +729,15 @@ Suite *test_suite(void)
     tcase_add_test(tc, stop_wakes_everybody);
     tcase_add_test(tc, stop_is_not_swallowed_by_a_resize);
     tcase_add_test(tc, give_and_resize_wake_waiters);
-    tcase_add_test(tc, the_line_moves);
+    tcase_add_test(tc, nobody_is_faster);
     tcase_add_test(tc, the_debt_goes_before_the_line);
-    tcase_add_test(tc, nothing_is_left_lying);
     tcase_add_test(tc, the_line_is_in_order);
+    tcase_add_test(tc, nobody_sleeps_beside_a_free_permit);
+    tcase_add_test(tc, nobody_sleeps_through_a_stop);
+    tcase_add_test(tc, nobody_steals_from_the_line);
+    tcase_add_test(tc, whoever_may_ride_is_taken_along);
+    tcase_add_test(tc, riders_behind_others_stay);
+    tcase_add_test(tc, aboard_there_is_no_deadline_and_no_stop);
     suite_add_tcase(s, tc);
 
     tc = tcase_create("crowds");
