@@ -156,14 +156,16 @@ static bool hand_on(struct permit *p)
     return w != NULL;
 }
 
-/* Without the mutex: where thousands come, each that found it taken would have to sleep twice. */
+/* Without the mutex: where thousands come, each that found it taken would have to sleep twice. Who
+ * is counted is in line. (It may be off again before: then its count comes after, and with it a
+ * look for whoever was overlooked meanwhile.) */
 static void join(struct permit *p, struct permit_waiter *self)
 {
     atomic_store(&self->fate, -EAGAIN);
-    atomic_fetch_add(&p->waiting, 1);
     self->before = atomic_load(&p->coming);
     while (!atomic_compare_exchange_weak(&p->coming, &self->before, self))
         ;
+    atomic_fetch_add(&p->waiting, 1);
     say_before_looking();
     if (is_free(p) || atomic_load(&p->stopping))
         hand_out(p);
@@ -196,7 +198,7 @@ static int wait_in_line(struct permit *p, int64_t deadline_ns, struct permit_wai
 struct permit_waiter *permit_board(struct permit *p, int max)
 {
     struct permit_waiter *first = NULL, **end = &first;
-    if (atomic_load(&p->waiting) == 0)
+    if (atomic_load(&p->waiting) <= 0)
         return NULL;
     int64_t now_ns = clock_now_ns();
     lock_line(p);

@@ -59,7 +59,7 @@ struct permit {
         coming;      /* to the end of the line, the last first: by `before` */
     atomic_int debt; /* permits to retire at the next releases */
     atomic_int in_use;
-    atomic_int waiting; /* threads in line */
+    atomic_int waiting; /* threads in line; for an instant it may be too few, or negative */
     atomic_int peak;    /* highest in_use since the start */
     atomic_int recent;  /* the same since permit_recent_peak() was asked last */
     atomic_bool stopping;
