@@ -6,11 +6,12 @@
  * at any time. They go
  *   gated     through the gate, 100 permits in a pool of 120, as a worker's do: who finds no permit
  *             rides on the connection of somebody who has one;
- *   by hand   the same, but each takes a connection, uses it and gives it back, as whoever needs
- * one for more than a command does; ungated   each on a connection of its own, as the program did
- * that Sluice was born from; fixed N   N threads and N connections share the same operations,
- * nobody waits: the best of these is what the server and the machine can do. The server has
- * maxclients 128 and is watched from a connection of its own.
+ *   by hand   the same, but each takes a connection, uses it and gives it back, as those do who
+ *             need one for more than a command;
+ *   ungated   each on a connection of its own, as the program did that Sluice was born from;
+ *   fixed N   N threads and N connections share the same operations, nobody waits: the best of
+ *             these is what the server and the machine can do.
+ * The server has maxclients 128 and is watched from a connection of its own.
  *
  * usage: bench-gate [operations per thread, default 20]
  */
@@ -360,8 +361,9 @@ int main(int argc, char **argv)
         errors == 0 && runs[0].peak_clients <= CONNECTIONS && runs[1].peak_clients <= CONNECTIONS;
     (void)printf("promise (no errors, at most %d clients): %s\n", CONNECTIONS,
                  kept ? "kept" : "BROKEN");
-    if (atomic_load(&runs[0].errors) > 0)
-        (void)printf("first error: %s\n", runs[0].first_error.text);
+    for (int i = 0; i < THE_UNGATED; i++)
+        if (atomic_load(&runs[i].errors) > 0)
+            (void)printf("first error, %s: %s\n", runs[i].name, runs[i].first_error.text);
     key_figure(atomic_load(&runs[0].errors), "errors");
     key_figure(runs[0].peak_clients, "peak_clients");
     key_figure(runs[0].per_second, "per_s");

@@ -281,6 +281,12 @@ void permit_resize(struct permit *p, int limit)
     hand_out(p);
 }
 
+int permit_waiting(const struct permit *p)
+{
+    int waiting = atomic_load(&p->waiting);
+    return waiting > 0 ? waiting : 0;
+}
+
 int permit_recent_peak(struct permit *p)
 {
     int peak = atomic_exchange(&p->recent, 0);

@@ -55,8 +55,8 @@ struct permit {
     struct permit_waiter *first, *last; /* the line … */
     atomic_int limit;                   /* … and what is read without, too */
 
-    _Atomic(struct permit_waiter *)
-        coming;      /* to the end of the line, the last first: by `before` */
+    /* Who have come since the line was locked last, the last one first, by `before`. */
+    _Atomic(struct permit_waiter *) coming;
     atomic_int debt; /* permits to retire at the next releases */
     atomic_int in_use;
     atomic_int waiting; /* threads in line; for an instant it may be too few, or negative */
@@ -86,6 +86,8 @@ void permit_alight(struct permit_waiter *w);
 
 /* Changes the limit while in use; never waits. limit >= 1. */
 void permit_resize(struct permit *p, int limit);
+
+int permit_waiting(const struct permit *p); /* how many stand in line */
 
 /* The highest in_use since the last call: for one caller, who asks at intervals. */
 int permit_recent_peak(struct permit *p);

@@ -288,7 +288,7 @@ static int refuse_permit(struct redis_pool *pool, int rc, struct err *err)
     if (rc == -ECANCELED)
         return refuse_stopped(err);
     return err_set(err, rc, "no Redis permit before the deadline (all %d in use, %d waiting)",
-                   atomic_load(&pool->permit.limit), atomic_load(&pool->permit.waiting));
+                   atomic_load(&pool->permit.limit), permit_waiting(&pool->permit));
 }
 
 int redis_pool_enter(struct redis_pool *pool, int64_t deadline_ns, struct permit_waiter *self,

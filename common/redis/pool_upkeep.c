@@ -85,11 +85,10 @@ void redis_pool_stop(struct redis_pool *pool)
 void redis_pool_stats(struct redis_pool *pool, struct redis_pool_stats *ret)
 {
     const struct permit *p = &pool->permit;
-    int waiting = atomic_load(&p->waiting);
     *ret = (struct redis_pool_stats){
         .permits_limit = atomic_load(&p->limit),
         .permits_in_use = atomic_load(&p->in_use),
-        .permits_waiting = waiting > 0 ? waiting : 0,
+        .permits_waiting = permit_waiting(p),
         .permits_peak = atomic_load(&p->peak),
         .permit_wait_p50_us = histogram_quantile_us(&p->wait, 0.50),
         .permit_wait_p99_us = histogram_quantile_us(&p->wait, 0.99),
