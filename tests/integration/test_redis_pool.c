@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/thread.h"
-#include "redis/pool.h"
+#include "support/pool_fixture.h"
 #include "support/redis_fixture.h"
 
 enum { PERMITS = 100, RESERVED = 20, CONNECTIONS = 120, HANG_MS = 60000 };
@@ -34,27 +34,7 @@ static struct redis_pool *new_pool(const struct redis_options *redis, int permit
                                    .max_connections = connections,
                                    .idle_timeout_ms = 0};
     o.redis.name = "pooled";
-    struct redis_pool *pool = NULL;
-    struct err err = {""};
-    if (redis_pool_new(&o, &pool, &err) != 0)
-        ck_abort_msg("%s", err.text);
-    return pool;
-}
-
-static struct redis_pool_stats stats(struct redis_pool *pool)
-{
-    struct redis_pool_stats s;
-    redis_pool_stats(pool, &s);
-    return s;
-}
-
-static struct redis_conn *must_take(struct redis_pool *pool)
-{
-    struct redis_conn *c = NULL;
-    struct err err = {""};
-    if (redis_pool_take(pool, clock_deadline_ms(HANG_MS), &c, &err) != 0)
-        ck_abort_msg("take: %s", err.text);
-    return c;
+    return must_pool(&o);
 }
 
 /* One gated operation. */
@@ -183,7 +163,7 @@ START_TEST(thousands_pass_through_the_gate)
     /* 16 runs of 472 operations each; every operation holds its connection for a while. */
     struct crowd crowd = {.pool = pool, .per_thread = 16, .command = "BLPOP nothing 0.01"};
     crowd_start(&crowd, 472);
-    wait_until(HANG_MS, stats(pool).permits_waiting == 472);
+    wait_until(HANG_MS, pool_stats(pool).permits_waiting == 472);
     for (int i = 0; i < PERMITS; i++)
         redis_pool_give(pool, held[i]);
     int peak = 0;
@@ -197,7 +177,7 @@ START_TEST(thousands_pass_through_the_gate)
     ck_assert_int_eq(atomic_load(&crowd.failed), 0);
     ck_assert_int_eq(peak, CONNECTIONS); /* the bound was reached, so it was tested */
 
-    struct redis_pool_stats s = stats(pool);
+    struct redis_pool_stats s = pool_stats(pool);
     ck_assert_int_eq(s.permits_peak, PERMITS);
     ck_assert_int_eq(s.permits_in_use, 0);
     ck_assert_int_eq(s.permits_waiting, 0);
@@ -228,11 +208,11 @@ START_TEST(private_connections_have_a_budget)
     ck_assert_int_eq(operate(pool, CLOCK_NEVER, NULL), 0); /* the gate is not concerned */
     redis_pool_give_private(pool, a);
     ck_assert_int_eq(redis_pool_take_private(pool, "more", REDIS_IN_TURN, &c, NULL), 0);
-    ck_assert_int_eq(stats(pool).reserved_open, 2);
-    ck_assert_int_eq(stats(pool).connections_open, 3);
+    ck_assert_int_eq(pool_stats(pool).reserved_open, 2);
+    ck_assert_int_eq(pool_stats(pool).connections_open, 3);
     redis_pool_give_private(pool, b);
     redis_pool_give_private(pool, c);
-    ck_assert_int_eq(stats(pool).connections_open, 1);
+    ck_assert_int_eq(pool_stats(pool).connections_open, 1);
     redis_pool_free(pool);
 }
 END_TEST
@@ -258,24 +238,24 @@ START_TEST(resized_while_in_use)
     struct redis_pool *pool = new_pool(&o, 40, 2, 42);
     struct crowd crowd = {.pool = pool, .command = "BLPOP nothing 0.005"};
     crowd_start(&crowd, 80);
-    wait_until(HANG_MS, stats(pool).permits_in_use == 40);
+    wait_until(HANG_MS, pool_stats(pool).permits_in_use == 40);
 
     struct err err = {""};
     ck_assert_int_eq(redis_pool_resize(pool, 41, &err), -EINVAL);
     ck_assert_int_eq(redis_pool_resize(pool, 0, NULL), -EINVAL);
     ck_assert_int_eq(redis_pool_resize(pool, 3, NULL), 0);
-    wait_until(HANG_MS, stats(pool).permits_in_use <= 3);
+    wait_until(HANG_MS, pool_stats(pool).permits_in_use <= 3);
     for (int i = 0; i < 50; i++) {
-        ck_assert_int_le(stats(pool).permits_in_use, 3);
+        ck_assert_int_le(pool_stats(pool).permits_in_use, 3);
         ck_assert_int_le(count_ours(observer), 42);
     }
     int before = atomic_load(&crowd.done);
     wait_until(HANG_MS, atomic_load(&crowd.done) > before + 10); /* three still work */
     ck_assert_int_eq(redis_pool_resize(pool, 40, NULL), 0);
-    wait_until(HANG_MS, stats(pool).permits_in_use == 40);
+    wait_until(HANG_MS, pool_stats(pool).permits_in_use == 40);
     crowd_join(&crowd);
     ck_assert_int_eq(atomic_load(&crowd.failed), 0);
-    ck_assert_int_eq(stats(pool).connections_peak, 40);
+    ck_assert_int_eq(pool_stats(pool).connections_peak, 40);
     redis_pool_free(pool);
     redis_conn_free(observer);
 }
@@ -299,10 +279,10 @@ START_TEST(last_in_first_out_and_tended)
     struct redis_conn *last = must_take(pool);
     ck_assert_ptr_eq(last, c[3]);
 
-    wait_until(HANG_MS, (redis_pool_tend(pool), stats(pool).connections_open == 1));
-    ck_assert_int_eq(stats(pool).permits_in_use, 1);
+    wait_until(HANG_MS, (redis_pool_tend(pool), pool_stats(pool).connections_open == 1));
+    ck_assert_int_eq(pool_stats(pool).permits_in_use, 1);
     redis_pool_give(pool, last);
-    wait_until(HANG_MS, (redis_pool_tend(pool), stats(pool).connections_open == 0));
+    wait_until(HANG_MS, (redis_pool_tend(pool), pool_stats(pool).connections_open == 0));
     ck_assert_int_eq(operate(pool, clock_deadline_ms(HANG_MS), NULL), 0);
     redis_pool_free(pool);
 }
@@ -320,8 +300,8 @@ START_TEST(unfit_connections_are_not_reused)
     ck_assert_int_eq(redis_conn_send(c, &cmd), 0);
     command_release(&cmd);
     redis_pool_give(pool, c);
-    ck_assert_int_eq(stats(pool).connections_open, 0);
-    ck_assert_uint_eq(stats(pool).discarded, 1);
+    ck_assert_int_eq(pool_stats(pool).connections_open, 0);
+    ck_assert_uint_eq(pool_stats(pool).discarded, 1);
 
     c = must_take(pool); /* killed while idle */
     int id = (int)must_int(c, "CLIENT ID");
@@ -329,14 +309,14 @@ START_TEST(unfit_connections_are_not_reused)
     ck_assert_int_eq(must_int(observer, "CLIENT KILL ID %d", id), 1);
     wait_until(HANG_MS, count_ours(observer) == 0);
     ck_assert_int_eq(operate(pool, clock_deadline_ms(HANG_MS), NULL), 0);
-    ck_assert_uint_eq(stats(pool).discarded, 2);
+    ck_assert_uint_eq(pool_stats(pool).discarded, 2);
 
     c = must_take(pool); /* killed while in use */
     id = (int)must_int(c, "CLIENT ID");
     ck_assert_int_eq(must_int(observer, "CLIENT KILL ID %d", id), 1);
     ck_assert_int_eq(redis_callf(c, NULL, NULL, "PING"), -ENOTCONN);
     redis_pool_give(pool, c);
-    ck_assert_uint_eq(stats(pool).discarded, 3);
+    ck_assert_uint_eq(pool_stats(pool).discarded, 3);
     ck_assert_int_eq(operate(pool, clock_deadline_ms(HANG_MS), NULL), 0);
     redis_conn_free(observer);
     redis_pool_free(pool);
@@ -383,9 +363,9 @@ START_TEST(an_outage_is_waited_for)
     wait_until(HANG_MS, atomic_load(&crowd.done) > 1000);
 
     redis_server_kill(&own);
-    wait_until(HANG_MS, stats(pool).breaker_open && stats(pool).connections_in_use <= 2);
-    wait_until(HANG_MS, stats(pool).permits_in_use <= 1); /* waiting holds no permit */
-    ck_assert_int_le(atomic_load(&crowd.failed), 10);     /* those under way: a permit each */
+    wait_until(HANG_MS, pool_stats(pool).breaker_open && pool_stats(pool).connections_in_use <= 2);
+    wait_until(HANG_MS, pool_stats(pool).permits_in_use <= 1); /* waiting holds no permit */
+    ck_assert_int_le(atomic_load(&crowd.failed), 10);          /* those under way: a permit each */
 
     struct err err = {""}; /* a deadline ends the wait, with the reason */
     ck_assert_int_eq(operate(pool, clock_deadline_ms(30), &err), -ENOTCONN);
@@ -403,7 +383,7 @@ START_TEST(an_outage_is_waited_for)
     wait_until(HANG_MS, atomic_load(&crowd.done) > before + 1000);
     crowd_join(&crowd);
     ck_assert_int_eq(atomic_load(&crowd.failed), failed); /* those who waited saw no error */
-    ck_assert(!stats(pool).breaker_open);
+    ck_assert(!pool_stats(pool).breaker_open);
     redis_pool_give_private(pool, private);
     redis_pool_free(pool);
     redis_server_free(&own);
@@ -418,7 +398,7 @@ START_TEST(one_attempt_at_a_time)
     struct redis_pool *pool = new_pool(&o, 10, 0, 10);
     proxy_refuse(&proxy, true);
     ck_assert_int_eq(operate(pool, clock_deadline_ms(0), NULL), -ENOTCONN);
-    ck_assert(stats(pool).breaker_open);
+    ck_assert(pool_stats(pool).breaker_open);
 
     /* From here on only the holder of the trial connects: with 200 threads waiting, the attempts
      * are as many as the delays that have passed. A delay is 25 ms at the least, and from the
@@ -432,7 +412,7 @@ START_TEST(one_attempt_at_a_time)
     int64_t elapsed_ms = (clock_now_ns() - start_ns) / NS_PER_MS;
     ck_assert_int_le((int64_t)attempts, elapsed_ms / 25 + 1);
     ck_assert_int_eq(atomic_load(&crowd.done) + atomic_load(&crowd.failed), 0);
-    ck_assert_int_le(stats(pool).permits_in_use, 1);
+    ck_assert_int_le(pool_stats(pool).permits_in_use, 1);
 
     proxy_refuse(&proxy, false);
     wait_until(HANG_MS, atomic_load(&crowd.done) > 1000);
@@ -453,12 +433,12 @@ START_TEST(refused_credentials_are_told_at_once)
     struct err err = {""};
     ck_assert_int_eq(redis_pool_take(pool, CLOCK_NEVER, &c, &err), -EACCES);
     ck_assert_ptr_null(strstr(err.text, "SECRET"));
-    ck_assert(stats(pool).breaker_open);
-    ck_assert_int_eq(stats(pool).connections_open, 0);
-    ck_assert_int_eq(stats(pool).permits_in_use, 0);
+    ck_assert(pool_stats(pool).breaker_open);
+    ck_assert_int_eq(pool_stats(pool).connections_open, 0);
+    ck_assert_int_eq(pool_stats(pool).permits_in_use, 0);
     /* The next one waits for its turn to try, and is told the same. */
     ck_assert_int_eq(redis_pool_take(pool, CLOCK_NEVER, &c, &err), -EACCES);
-    ck_assert_uint_eq(stats(pool).connect_failures, 2);
+    ck_assert_uint_eq(pool_stats(pool).connect_failures, 2);
     redis_pool_free(pool);
 }
 END_TEST
@@ -476,7 +456,7 @@ START_TEST(a_full_server_serves_the_connections_there_are)
         held[i] = must_take(pool);
     struct crowd crowd = {.pool = pool, .command = "PING"};
     crowd_start(&crowd, 60);
-    wait_until(HANG_MS, stats(pool).connect_failures > 0);
+    wait_until(HANG_MS, pool_stats(pool).connect_failures > 0);
     int before = atomic_load(&crowd.done);
     wait_until(HANG_MS, atomic_load(&crowd.done) > before + 2000);
     ck_assert_int_eq(atomic_load(&crowd.failed), 0);
@@ -497,7 +477,7 @@ START_TEST(stop_wakes_those_who_wait_for_a_permit)
     struct redis_conn *c = must_take(pool);
     struct crowd crowd = {.pool = pool, .command = "PING"};
     crowd_start(&crowd, 20);
-    wait_until(HANG_MS, stats(pool).permits_waiting == 20);
+    wait_until(HANG_MS, pool_stats(pool).permits_waiting == 20);
     redis_pool_stop(pool);
     crowd_join(&crowd);
     ck_assert_int_eq(atomic_load(&crowd.failed), 20);
@@ -517,7 +497,7 @@ START_TEST(stop_wakes_those_who_wait_for_the_server)
     struct redis_pool *pool = new_pool(&o, 5, 0, 5);
     struct crowd crowd = {.pool = pool, .command = "PING"};
     crowd_start(&crowd, 20);
-    wait_until(HANG_MS, atomic_load(&crowd.begun) == 20 && stats(pool).connect_failures >= 3);
+    wait_until(HANG_MS, atomic_load(&crowd.begun) == 20 && pool_stats(pool).connect_failures >= 3);
     redis_pool_stop(pool);
     redis_pool_wait_ready(pool, CLOCK_NEVER);
     crowd_join(&crowd);

@@ -7,7 +7,7 @@
 
 #include "base/random.h"
 #include "base/thread.h"
-#include "redis/pool.h"
+#include "support/pool_fixture.h"
 #include "support/redis_fixture.h"
 
 enum { HANG_MS = 60000 };
@@ -26,21 +26,8 @@ static void stop_server(void)
 
 static struct redis_pool *new_pool(const struct redis_options *redis, int permits)
 {
-    struct redis_pool *pool = NULL;
-    struct err err = {""};
-    if (redis_pool_new(&(struct redis_pool_options){.redis = *redis,
-                                                    .permits = permits,
-                                                    .max_connections = permits},
-                       &pool, &err) != 0)
-        ck_abort_msg("%s", err.text);
-    return pool;
-}
-
-static struct redis_pool_stats stats(struct redis_pool *pool)
-{
-    struct redis_pool_stats s;
-    redis_pool_stats(pool, &s);
-    return s;
+    return must_pool(&(struct redis_pool_options){
+        .redis = *redis, .permits = permits, .max_connections = permits});
 }
 
 /* One operation, of one command or two, in a thread of its own. */
@@ -96,21 +83,12 @@ static void call_end(struct call *c)
     }
 }
 
-/* The only permit of a pool: whoever calls meanwhile stands in line. */
-static struct redis_conn *hold(struct redis_pool *pool)
-{
-    struct redis_conn *c = NULL;
-    struct err err = {""};
-    if (redis_pool_take(pool, clock_deadline_ms(HANG_MS), &c, &err) != 0)
-        ck_abort_msg("take: %s", err.text);
-    return c;
-}
-
+/* While somebody else has the only permit of the pool. */
 static void join_line(struct call *c, struct redis_pool *pool)
 {
-    int before = stats(pool).permits_waiting;
+    int before = pool_stats(pool).permits_waiting;
     call_start(c, pool);
-    wait_until(HANG_MS, stats(pool).permits_waiting == before + 1);
+    wait_until(HANG_MS, pool_stats(pool).permits_waiting == before + 1);
 }
 
 /* --- replies ------------------------------------------------------------------------------- */
@@ -121,14 +99,14 @@ START_TEST(each_gets_its_own_replies)
     static struct call call[N];
     struct redis_options o = server_options(&server);
     struct redis_pool *pool = new_pool(&o, 1);
-    struct redis_conn *held = hold(pool);
+    struct redis_conn *held = must_take(pool);
     for (int i = 0; i < N; i++) {
         call_begin(&call[i]);
         call_echo(&call[i], i);
         call_add(&call[i], "n", 1);
         call_start(&call[i], pool);
     }
-    wait_until(HANG_MS, stats(pool).permits_waiting == N);
+    wait_until(HANG_MS, pool_stats(pool).permits_waiting == N);
     redis_pool_give(pool, held);
     bool seen[N + 1] = {false};
     for (int i = 0; i < N; i++) {
@@ -140,7 +118,7 @@ START_TEST(each_gets_its_own_replies)
         seen[n] = true;
         call_end(&call[i]);
     }
-    struct redis_pool_stats s = stats(pool);
+    struct redis_pool_stats s = pool_stats(pool);
     ck_assert_uint_eq(s.takes, 1 + 3); /* 129, 129 and 42 of them shared a connection */
     ck_assert_uint_eq(s.rode, N - 3);
     ck_assert_uint_eq(s.connects, 1);
@@ -159,11 +137,11 @@ START_TEST(alone_it_takes_a_connection)
     ck_assert_int_eq(redis_pool_call(pool, CLOCK_NEVER, call.cmd, 1, call.reply, NULL), 0);
     ck_assert_int_eq(reply_int(call.reply[0]), 7);
     ck_assert_int_eq(redis_pool_call(pool, CLOCK_NEVER, call.cmd, 1, NULL, NULL), 0);
-    struct redis_conn *c = hold(pool);
+    struct redis_conn *c = must_take(pool);
     ck_assert_int_eq(must_int(c, "GET n"), 14);
     redis_pool_give(pool, c);
-    ck_assert_uint_eq(stats(pool).takes, 3);
-    ck_assert_uint_eq(stats(pool).rode, 0);
+    ck_assert_uint_eq(pool_stats(pool).takes, 3);
+    ck_assert_uint_eq(pool_stats(pool).rode, 0);
     call_end(&call);
     redis_pool_free(pool);
 }
@@ -175,7 +153,7 @@ START_TEST(an_error_is_its_own)
     struct call call[N];
     struct redis_options o = server_options(&server);
     struct redis_pool *pool = new_pool(&o, 1);
-    struct redis_conn *held = hold(pool);
+    struct redis_conn *held = must_take(pool);
     must_do(held, "RPUSH list a");
     for (int i = 0; i < N; i++) { /* every third fails at once, the next at its second command */
         call_begin(&call[i]);
@@ -197,8 +175,9 @@ START_TEST(an_error_is_its_own)
         }
         call_end(&call[i]);
     }
-    ck_assert_uint_eq(stats(pool).rode, N - 1);
-    ck_assert_uint_eq(stats(pool).connects, 1); /* an error reply is no failure of the connection */
+    ck_assert_uint_eq(pool_stats(pool).rode, N - 1);
+    ck_assert_uint_eq(pool_stats(pool).connects,
+                      1); /* an error reply is no failure of the connection */
     redis_pool_free(pool);
 }
 END_TEST
@@ -211,7 +190,7 @@ START_TEST(a_large_one_carries_and_does_not_ride)
     struct call call[N];
     struct redis_options o = server_options(&server);
     struct redis_pool *pool = new_pool(&o, 1);
-    struct redis_conn *held = hold(pool);
+    struct redis_conn *held = must_take(pool);
     memset(value, 'x', sizeof value - 1);
     for (int i = 0; i < N; i++) {
         call_begin(&call[i]);
@@ -233,8 +212,8 @@ START_TEST(a_large_one_carries_and_does_not_ride)
             ck_assert_int_eq(reply_int(call[i].reply[0]), i);
         call_end(&call[i]);
     }
-    ck_assert_uint_eq(stats(pool).takes, 1 + 2);
-    ck_assert_uint_eq(stats(pool).rode, 1);
+    ck_assert_uint_eq(pool_stats(pool).takes, 1 + 2);
+    ck_assert_uint_eq(pool_stats(pool).rode, 1);
     redis_pool_free(pool);
 }
 END_TEST
@@ -244,7 +223,7 @@ START_TEST(what_cannot_be_stored_is_not_sent)
     struct call call[2];
     struct redis_options o = server_options(&server);
     struct redis_pool *pool = new_pool(&o, 1);
-    struct redis_conn *held = hold(pool);
+    struct redis_conn *held = must_take(pool);
     for (int i = 0; i < 2; i++) {
         call_begin(&call[i]);
         call_echo(&call[i], i);
@@ -271,7 +250,7 @@ START_TEST(the_line_has_deadlines_and_a_stop)
     struct call late, stopped;
     struct redis_options o = server_options(&server);
     struct redis_pool *pool = new_pool(&o, 1);
-    struct redis_conn *held = hold(pool);
+    struct redis_conn *held = must_take(pool);
     call_begin(&late);
     call_echo(&late, 1);
     late.deadline_ns = clock_deadline_ms(20);
@@ -303,7 +282,7 @@ static void cut_after(int bytes)
     ck_assert_int_eq(proxy_start(&proxy, server.socket, NULL), 0);
     struct redis_options o = proxy_options(&proxy);
     struct redis_pool *pool = new_pool(&o, 1);
-    struct redis_conn *held = hold(pool);
+    struct redis_conn *held = must_take(pool);
     for (int i = 0; i < N; i++) {
         call_begin(&call[i]);
         call_echo(&call[i], FIRST + i);
@@ -321,8 +300,8 @@ static void cut_after(int bytes)
         call_end(&call[i]);
     }
     ck_assert_uint_eq(proxy_stats(&proxy).cuts, 1);
-    ck_assert_uint_eq(stats(pool).rode, N - 1);
-    ck_assert_uint_eq(stats(pool).discarded, 1);
+    ck_assert_uint_eq(pool_stats(pool).rode, N - 1);
+    ck_assert_uint_eq(pool_stats(pool).discarded, 1);
     call_begin(&call[0]); /* on a new connection */
     call_echo(&call[0], 1);
     ck_assert_int_eq(redis_pool_call(pool, CLOCK_NEVER, call[0].cmd, 1, NULL, NULL), 0);
@@ -375,7 +354,7 @@ START_TEST(no_reply_goes_astray)
     struct storm storm = {.pool = new_pool(&o, PERMITS)};
     for (int i = 0; i < THREADS; i++)
         ck_assert_int_eq(thread_start(&thread[i], "storm", storm_main, &storm), 0);
-    wait_until(HANG_MS, stats(storm.pool).rode > THREADS);
+    wait_until(HANG_MS, pool_stats(storm.pool).rode > THREADS);
     for (unsigned i = 0; i < CUTS; i++) {
         int done = atomic_load(&storm.done);
         proxy_cut(&proxy, i % 2 ? PROXY_REPLIES : PROXY_REQUESTS, (int64_t)random_below(2000));
@@ -383,8 +362,8 @@ START_TEST(no_reply_goes_astray)
         wait_until(HANG_MS, atomic_load(&storm.done) > done + THREADS);
     }
     /* While connections come back one by one whoever finds none sleeps, and rides again later. */
-    uint64_t rode = stats(storm.pool).rode;
-    wait_until(HANG_MS, stats(storm.pool).rode > rode + THREADS);
+    uint64_t rode = pool_stats(storm.pool).rode;
+    wait_until(HANG_MS, pool_stats(storm.pool).rode > rode + THREADS);
     atomic_store(&storm.stop, true);
     for (int i = 0; i < THREADS; i++)
         thread_join(&thread[i]);

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "redis/pool.h"
 #include "support/canned.h"
+#include "support/pool_fixture.h"
 #include "support/redis_fixture.h"
 #include "support/sluice.h"
 #include "support/worker_process.h"
@@ -258,24 +258,13 @@ END_TEST
 static struct redis_pool *new_pool(struct redis_options redis)
 {
     struct redis_pool_options o = {.redis = redis, .permits = 3, .max_connections = 3};
-    struct redis_pool *pool = NULL;
     o.redis.master = true;
-    ck_assert_int_eq(redis_pool_new(&o, &pool, NULL), 0);
-    return pool;
-}
-
-static struct redis_conn *must_take(struct redis_pool *pool)
-{
-    struct redis_conn *c = NULL;
-    struct err err = {""};
-    ck_assert_msg(redis_pool_take(pool, clock_deadline_ms(HANG_MS), &c, &err) == 0, "%s", err.text);
-    return c;
+    return must_pool(&o);
 }
 
 static int open_now(struct redis_pool *pool)
 {
-    struct redis_pool_stats s;
-    redis_pool_stats(pool, &s);
+    struct redis_pool_stats s = pool_stats(pool);
     return s.connections_open;
 }
 
@@ -327,8 +316,7 @@ START_TEST(a_pool_that_wants_a_master_waits_for_one)
     struct err err = {""};
     ck_assert_int_eq(redis_pool_take(pool, clock_deadline_ms(300), &c, &err), -EROFS);
     ck_assert_msg(strstr(err.text, "this is no master but a replica"), "%s", err.text);
-    struct redis_pool_stats s;
-    redis_pool_stats(pool, &s);
+    struct redis_pool_stats s = pool_stats(pool);
     ck_assert_uint_le(s.connect_failures, 10); /* 50 ms, doubling */
     must_do(admin, "REPLICAOF NO ONE");
     redis_pool_give(pool, must_take(pool));

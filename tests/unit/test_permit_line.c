@@ -39,14 +39,18 @@ static void *acquire_and_give(void *arg)
 
 enum { WAITERS = 16 };
 
+static void start_waiter(struct waiter *w, struct permit *p, void *(*main)(void *))
+{
+    int before = atomic_load(&p->waiting);
+    *w = (struct waiter){.permit = p, .rc = 2};
+    ck_assert_int_eq(thread_start(&w->thread, "waiter", main, w), 0);
+    wait_until(10000, atomic_load(&p->waiting) == before + 1);
+}
+
 static void start_waiters(struct waiter *waiters, struct permit *p)
 {
-    for (int i = 0; i < WAITERS; i++) {
-        waiters[i] = (struct waiter){.permit = p, .rc = 1};
-        ck_assert_int_eq(thread_start(&waiters[i].thread, "waiter", acquire_and_give, &waiters[i]),
-                         0);
-    }
-    wait_until(10000, atomic_load(&p->waiting) == WAITERS);
+    for (int i = 0; i < WAITERS; i++)
+        start_waiter(&waiters[i], p, acquire_and_give);
 }
 
 static void join_waiters(struct waiter *waiters, int expected_rc)
@@ -117,14 +121,6 @@ START_TEST(give_and_resize_wake_waiters)
     permit_release_all(&p);
 }
 END_TEST
-
-static void start_waiter(struct waiter *w, struct permit *p, void *(*main)(void *))
-{
-    int before = atomic_load(&p->waiting);
-    *w = (struct waiter){.permit = p, .rc = 2};
-    ck_assert_int_eq(thread_start(&w->thread, "waiter", main, w), 0);
-    wait_until(10000, atomic_load(&p->waiting) == before + 1);
-}
 
 /* Whoever gives a permit back and wants it again at once finds it with the first in line. */
 START_TEST(nobody_is_faster)
@@ -323,7 +319,7 @@ END_TEST
 /* --- riding -------------------------------------------------------------------------------- */
 
 struct rider {
-    struct permit_waiter self; /* first: what is aboard is cast to a rider */
+    struct permit_waiter self;
     struct waiter w;
     int64_t deadline_ns;
     atomic_int back;
